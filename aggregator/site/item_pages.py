@@ -41,7 +41,10 @@ if TYPE_CHECKING:
     from aggregator.site.stopwatch import Stopwatch
 
 TOGETHER = 100
-"""How many pages are compared and sent to a process together."""
+"""How many pages are compared together."""
+
+SENT_TOGETHER = 25
+"""How many pages are sent to a process together: what it has begun must end before a turn can."""
 
 LEAST = 4
 """How many changed pages a turn writes whatever its time limit: a new item changes the two beside it."""
@@ -292,4 +295,4 @@ def is_used(index: Index, settings: DisplaySettings) -> bool:
 
 
 def _cut(requests: Iterator[RenderRequest[ItemPageRow]]) -> Iterator[list[RenderRequest[ItemPageRow]]]:
-    return iter(lambda: list(islice(requests, TOGETHER)), [])
+    return iter(lambda: list(islice(requests, SENT_TOGETHER)), [])

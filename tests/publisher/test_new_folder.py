@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.failing_operations import fail_to_flush
 
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
-from aggregator.publisher import files as publisher_files
 from aggregator.publisher.atomic import Disk
 from aggregator.publisher.files import FolderWriter
 
@@ -141,12 +141,8 @@ def test_a_folder_that_a_crash_left_half_filled_is_removed(tmp_path: Path) -> No
 
 def test_a_disk_that_cannot_flush_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`flush` raises what the disk says; without fsync it does nothing."""
-
-    def broken(folder: str) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
     FolderWriter(str(tmp_path)).flush()
-    monkeypatch.setattr(publisher_files, "flush_file_system", broken)
+    fail_to_flush(monkeypatch)
     FolderWriter(str(tmp_path), fsync=False).flush()
     with pytest.raises(PublishError, match="Input/output error"):
         FolderWriter(str(tmp_path)).flush()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import sqlite3
 import threading
@@ -14,13 +12,13 @@ from typing import Any
 
 import pytest
 from lxml import etree, html
+from support.failing_operations import fail_to_flush
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
 from aggregator.model.item_pages import own_link, page_name
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer import content
-from aggregator.publisher import files
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
 from aggregator.site.explain import explain
@@ -546,14 +544,8 @@ def test_new_pages_that_cannot_be_flushed_are_not_published(
 ) -> None:
     """The disk's failure, which the system reports only once, is told, and the next build flushes them once more."""
     write_hourly(every, 8)
-    failures = iter(range(failing))
-
-    def broken(folder: str) -> None:
-        if next(failures, None) is not None:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
     with monkeypatch.context() as patches:
-        patches.setattr(files, "flush_file_system", broken)
+        fail_to_flush(patches, failing)
         assert "Input/output error" in every.build(jobs=2).failed[0]
     with opened_read_only(str(every.root / "state")) as index:
         assert index is not None
@@ -576,22 +568,31 @@ def assert_all_are_known(site: SiteFolder, count: int) -> None:
     assert len(listed(site)) == len(pages(site)) == count
 
 
+def build_interrupted(folder: SiteFolder) -> None:
+    """Build with processes until the first pages are there, and nobody has noted them."""
+
+    def interrupt() -> None:
+        if pages(folder):
+            raise InterruptedError
+
+    with Site(folder.config(), jobs=2, progress=Progress(tick=interrupt)) as site, pytest.raises(InterruptedError):
+        site.build(now=NOW)
+
+
 def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteFolder) -> None:
     """Processes wrote them, but nobody had noted it yet; all of them are in the sitemap."""
     write_hourly(every, 8)
-
-    def interrupt() -> None:
-        if pages(every):
-            raise InterruptedError
-
-    with (
-        Site(every.config(), jobs=2, progress=Progress(tick=interrupt)) as site,
-        pytest.raises(InterruptedError),
-    ):
-        site.build(now=NOW)
+    build_interrupted(every)
     assert len(pages(every)) == 8
     assert every.build(jobs=2).failed == ()
     assert_all_are_known(every, 8)
+
+
+def test_an_interrupted_turn_waits_for_few_pages(every: SiteFolder) -> None:
+    """Those that processes have begun: a daemon is to stop soon (G14)."""
+    write_hourly(every, 500)
+    build_interrupted(every)
+    assert len(pages(every)) <= 300
 
 
 def test_a_page_that_vanishes_as_it_is_written_comes_back(every: SiteFolder) -> None:

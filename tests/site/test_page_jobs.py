@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from concurrent.futures import BrokenExecutor, Executor
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from support.failing_operations import fail_to_flush
 from support.site_folder import NOW, SiteFolder, iso
 from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored_item
 
@@ -100,14 +100,8 @@ def test_pages_that_cannot_be_flushed_are_not_published(
     fill(site)
     site.build(feeds="other", state="state2", jobs=1)
 
-    failures = iter(range(failing))
-
-    def broken(folder: str) -> None:
-        if next(failures, None) is not None:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
     with monkeypatch.context() as patches:
-        patches.setattr(files, "flush_file_system", broken)
+        fail_to_flush(patches, failing)
         assert "Input/output error" in site.build(jobs=2).failed[0]
     with opened_read_only(str(site.root / "state")) as index:
         assert index is not None
@@ -130,10 +124,7 @@ def test_what_was_withdrawn_leaves_the_archive_though_new_pages_cannot_be_flushe
     site.write("200.md", topics=["Every"], publishedDateTime=iso(NOW + 4 * 86_400))
     later = NOW + 5 * 86_400
 
-    def broken(folder: str) -> None:
-        raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
-    monkeypatch.setattr(files, "flush_file_system", broken)
+    fail_to_flush(monkeypatch)
     assert "Input/output error" in site.build(later, jobs=2).failed[0]
     feeds = {name: body for name, body in site.documents().items() if name.endswith("feed.json")}
     assert not [name for name, body in feeds.items() if b'"Item 70"' in body]

@@ -160,3 +160,14 @@ def _is_for_writing(fd: int) -> bool:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
     except OSError:
         return False
+
+
+def fail_to_flush(patches: pytest.MonkeyPatch, times: int = 10**9) -> None:
+    """Let the disk fail to flush what was written together, so many times."""
+    left = iter(range(times))
+
+    def flush(folder: str) -> None:
+        if next(left, None) is not None:
+            raise OSError(BROKEN, os.strerror(BROKEN), folder)
+
+    patches.setattr(files, "flush_file_system", flush)

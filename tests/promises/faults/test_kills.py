@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.running_daemon import ROOT, DaemonProcess
+from support.running_daemon import ROOT, DaemonProcess, wait_until
 from support.site_checks import (
     assert_well_formed,
     find_leaks,
@@ -25,6 +26,7 @@ from support.site_checks import (
 )
 from support.site_folder import NOW, SiteFolder, iso
 
+import aggregator
 from aggregator.model.document_names import FEED_DOCUMENTS
 
 BUILD = f"""
@@ -32,7 +34,7 @@ import sys, aggregator
 import aggregator.renderer.rss, aggregator.renderer.page, aggregator.normalizer.content
 config = aggregator.load_config("config/feeds.yaml")
 print("begins", flush=True)
-aggregator.build(config, now={NOW})
+aggregator.build(config, now={NOW}, jobs=int(sys.argv[1]) or None)
 """
 MONTHS_AGO = NOW - 100 * 86_400
 PAGE_OF_ONE_SEED = "t1/archive/2026-02/"
@@ -135,8 +137,8 @@ def kill_builds(site: SiteFolder, rounds: int, seed: int) -> tuple[int, int]:
 
 
 @contextmanager
-def build(site: SiteFolder) -> Iterator[subprocess.Popen[bytes]]:
-    words = [sys.executable, "-c", BUILD]
+def build(site: SiteFolder, jobs: int = 0) -> Iterator[subprocess.Popen[bytes]]:
+    words = [sys.executable, "-c", BUILD, str(jobs)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(words, cwd=site.root, env=environment, stdout=subprocess.PIPE) as process:
         yield process
@@ -168,6 +170,35 @@ def test_three_killed_builds_leave_complete_feeds(site: SiteFolder) -> None:
     killed, reads = kill_builds(site, 4, 1)
     assert killed
     assert reads > 50
+
+
+@pytest.mark.slow
+def test_no_page_is_lost_that_processes_of_killed_first_builds_wrote(site: SiteFolder) -> None:
+    """Killed once there are pages, three first builds leave what the next one makes the whole site of."""
+    site.settings["pages"] = {"items": "all"}
+    for number in range(240):
+        site.write(f"{number}.md", webUrl=None, topics=["T"], publishedDateTime=iso(NOW - number * 3600))
+    site.build(jobs=1, feeds="whole", state="whole-state")
+    site.config()
+    dice = random.Random(1)
+    for _ in range(3):
+        with build(site, jobs=2) as process:
+            wait_until(lambda: any(site.feeds.glob("items/*/*/index.html")), 60)
+            time.sleep(dice.uniform(0, 0.1))
+            process.kill()
+        wait_until(lambda: is_built(site), 60)
+        assert temporary_files(site.feeds) == []
+        assert site.documents() == site.documents("whole")
+        for folder in (site.feeds, site.root / "state"):
+            shutil.rmtree(folder)
+
+
+def is_built(site: SiteFolder) -> bool:
+    """Build a site, unless the processes of one that was killed still hold it; they end with that."""
+    try:
+        return site.build(jobs=2).failed == ()
+    except aggregator.LockedError:
+        return False
 
 
 @pytest.mark.slow
