@@ -1,7 +1,7 @@
 """pagefind, the program that makes the files of a static search (the extra `search`). Starts a process.
 
 It is spoken to as its own libraries do: each message is JSON in base64 with a comma behind it. One message at a time,
-so that items keep their order.
+so that items keep their order, which is that of what a browser finds.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -
     try:
         with _Service([program(), "--service"]) as service:
             service.ask("NewIndex", config={"force_language": LANGUAGE})
-            for rank, record in enumerate(records):
+            for record in records:
                 service.ask(
                     "AddRecord", index_id=0, url=record.shown, content=record.tokens, language=LANGUAGE, meta={},
-                    filters=record.values, sort={"rank": str(rank)},
+                    filters=record.values, sort={},
                 )  # fmt: skip
                 tick()
             service.ask("BuildIndex", index_id=0)
