@@ -10,6 +10,7 @@ import os
 import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -93,7 +94,8 @@ class _Service:
         self._process.kill()  # all that it had to do is done, or in vain
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(OSError):  # what was not sent yet cannot be sent any more
+                    pipe.close()
         self._process.wait()
 
     def ask(self, what: str, **more: Any) -> _Payload:

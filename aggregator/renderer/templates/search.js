@@ -471,6 +471,8 @@ const search = (() => {
     element.append(...parts);
     return element;
   };
+  // After so many milliseconds the page says that it is searching.
+  const PATIENCE = 400;
   const withCode = (line) => line.split("`").map((part, index) => (index % 2 ? made("code", { textContent: part }) : part));
 
   function show(...parts) {
@@ -507,6 +509,7 @@ const search = (() => {
 
   async function answer(text) {
     place.setAttribute("aria-busy", "true");
+    setTimeout(() => place.hasAttribute("aria-busy") && place.replaceChildren(made("h2", { textContent: "Searching…" })), PATIENCE);
     try {
       showItems(await search.found(search.parse(text)));
     } catch (error) {
