@@ -1,7 +1,7 @@
 """pagefind, the program that makes the files of a static search (the extra `search`). Starts a process.
 
 It is spoken to as its own libraries do: each message is JSON in base64 with a comma behind it. One message at a time,
-so that items keep their order.
+so that items keep their order, which is that of what a browser finds.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -
     try:
         with _Service([program(), "--service"]) as service:
             service.ask("NewIndex", config={"force_language": LANGUAGE})
-            for rank, record in enumerate(records):
+            for record in records:
                 service.ask(
                     "AddRecord", index_id=0, url=record.shown, content=record.tokens, language=LANGUAGE, meta={},
-                    filters=record.values, sort={"rank": str(rank)},
+                    filters=record.values, sort={},
                 )  # fmt: skip
                 tick()
             service.ask("BuildIndex", index_id=0)
@@ -94,7 +94,7 @@ class _Service:
         self._process.kill()  # all that it had to do is done, or in vain
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what it did not take any more
+                with suppress(OSError):  # what was not sent yet cannot be sent any more
                     pipe.close()
         self._process.wait()
 

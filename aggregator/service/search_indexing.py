@@ -24,7 +24,7 @@ from aggregator.site.catalog import Catalog
 from aggregator.site.clock import clock
 from aggregator.site.static_search import StaticSearch
 
-NICENESS = 10
+NICENESS = 19
 
 
 def main() -> None:

@@ -317,7 +317,7 @@ const search = (() => {
 
   // -- which items
 
-  // `ids` are the items that a condition may choose, the newest first; `sure` those that it does choose.
+  // `maybe` are the items that a condition may choose; `sure` those among them that it does choose.
   class Finder {
     constructor(index, now) {
       this.index = index;
@@ -325,9 +325,10 @@ const search = (() => {
       this.known = new Map();
     }
 
+    // pagefind's own sorting takes quadratic time, and without it all items come in the order in which they went in.
     search(words, filters = {}) {
       const key = JSON.stringify([words, filters]);
-      if (!this.known.has(key)) this.known.set(key, this.index.search(words, { filters, sort: { rank: "asc" } }));
+      if (!this.known.has(key)) this.known.set(key, this.index.search(words, { filters }));
       return this.known.get(key);
     }
 
@@ -335,48 +336,40 @@ const search = (() => {
       return (await this.search(words, filters)).results.map((one) => one.id);
     }
 
+    // All items, the newest first.
     all() {
       return this.ids(null);
     }
 
     async find(node) {
-      if (node.kind === "or") return this.either(await Promise.all(node.parts.map((part) => this.find(part))));
-      if (node.kind === "and") return this.every(await Promise.all(node.parts.map((part) => this.find(part))));
+      if (node.kind === "or" || node.kind === "and") {
+        const parts = await Promise.all(node.parts.map((part) => this.find(part)));
+        const joined = node.kind === "or" ? either : every;
+        return { maybe: joined(parts.map((part) => part.maybe)), sure: joined(parts.map((part) => part.sure)) };
+      }
       if (node.kind === "not") {
         const [part, all] = await Promise.all([this.find(node.part), this.all()]);
-        const maybe = new Set(part.ids);
-        return { ids: all.filter((id) => !part.sure.has(id)), sure: new Set(all.filter((id) => !maybe.has(id))) };
+        const without = (ids) => new Set(all.filter((id) => !ids.has(id)));
+        return { maybe: without(part.sure), sure: without(part.maybe) };
       }
       return this.leaf(node);
-    }
-
-    async either(parts) {
-      const found = new Set(parts.flatMap((part) => part.ids));
-      const ids = (await this.all()).filter((id) => found.has(id));
-      return { ids, sure: new Set(parts.flatMap((part) => [...part.sure])) };
-    }
-
-    every(parts) {
-      const others = parts.slice(1).map((part) => new Set(part.ids));
-      const ids = parts[0].ids.filter((id) => others.every((other) => other.has(id)));
-      return { ids, sure: new Set(ids.filter((id) => parts.every((part) => part.sure.has(id)))) };
     }
 
     async leaf(node) {
       if (node.kind === "words") return this.words(node);
       if (node.kind === "range") return this.range(node);
-      const ids = await this.ids(null, { [node.field]: valueOf(node) });
-      return { ids, sure: new Set(ids) };
+      const maybe = new Set(await this.ids(null, { [node.field]: valueOf(node) }));
+      return { maybe, sure: maybe };
     }
 
     async words({ field, text }) {
       const folded = fold(text);
       const wanted = tokens(folded, { title: "t", author: "a" }[field] ?? "w");
       if (!wanted.length) throw new Mistake(`\`${text}\` has no letter and no digit`, "write a word");
-      const ids = await this.ids(`"${wanted.join(" ")}"`);
+      const maybe = new Set(await this.ids(`"${wanted.join(" ")}"`));
       // A single word decides; what stands between several ones, or beside one, is in the text alone.
       const decides = wanted.length === 1 && field !== "text" && [...folded].every(inWord);
-      return { ids, sure: new Set(decides ? ids : []) };
+      return { maybe, sure: decides ? maybe : new Set() };
     }
 
     async range({ field, least, most }) {
@@ -387,9 +380,8 @@ const search = (() => {
       const span = (value) => (isDate ? [value * DAY, value * DAY + DAY - 1] : [Number(value), Number(value)]);
       const some = values.filter((value) => span(value)[1] >= low && span(value)[0] <= high);
       const inside = some.filter((value) => span(value)[0] >= low && span(value)[1] <= high);
-      const ids = some.length ? await this.ids(null, { [key]: { any: some } }) : [];
-      const sure = inside.length ? await this.ids(null, { [key]: { any: inside } }) : [];
-      return { ids, sure: new Set(sure) };
+      const chosen = async (any) => new Set(any.length ? await this.ids(null, { [key]: { any } }) : []);
+      return { maybe: await chosen(some), sure: await chosen(inside) };
     }
 
     // Whether a tree chooses an item, by what its file says.
@@ -408,6 +400,9 @@ const search = (() => {
       return numbers.some((one) => one >= node.least && one <= node.most);
     }
   }
+
+  const either = (sets) => new Set(sets.flatMap((ids) => [...ids]));
+  const every = ([first, ...others]) => new Set([...first].filter((id) => others.every((ids) => ids.has(id))));
 
   // The value by which a condition chooses: see `search_records`.
   function valueOf({ field, text }) {
@@ -442,7 +437,8 @@ const search = (() => {
     if (!Object.keys(JSON.parse(known).languages).length) return [];
     const { createInstance } = await import(new URL("pagefind.js", files).href);
     const finder = new Finder(createInstance({ noWorker: true, basePath: files.pathname }), Math.floor(Date.now() / 1000));
-    const { ids, sure } = await finder.find(tree);
+    const { maybe, sure } = await finder.find(tree);
+    const ids = (await finder.all()).filter((id) => maybe.has(id));
     const items = [];
     for (let at = 0; at < ids.length && items.length <= SHOWN; at += SHOWN + 1) {
       if (at > MOST_READ) throw new Mistake("the search takes too long", "narrow it, with a topic or `age:<30d`");
@@ -475,6 +471,8 @@ const search = (() => {
     element.append(...parts);
     return element;
   };
+  // After so many milliseconds the page says that it is searching.
+  const PATIENCE = 400;
   const withCode = (line) => line.split("`").map((part, index) => (index % 2 ? made("code", { textContent: part }) : part));
 
   function show(...parts) {
@@ -511,6 +509,7 @@ const search = (() => {
 
   async function answer(text) {
     place.setAttribute("aria-busy", "true");
+    setTimeout(() => place.hasAttribute("aria-busy") && place.replaceChildren(made("h2", { textContent: "Searching…" })), PATIENCE);
     try {
       showItems(await search.found(search.parse(text)));
     } catch (error) {

@@ -80,7 +80,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
 def look_for(visitor: Visit, text: str) -> Any:
     """Open the page of a search, and return it once there is an answer."""
     page = visitor.open(f"-/search/?q={quote(text)}")
-    page.wait_for_selector("#found > *", state="attached")
+    page.wait_for_selector("#found:not([aria-busy]) > *", state="attached")
     return page
 
 
@@ -236,6 +236,25 @@ def test_files_that_change_under_a_search_are_read_again(chromium, searched):
     page = look_for(visitor, "zebra")
     assert answer_in(page)[0] == "1 item"
     assert len(entries) > 3
+    visitor.context.close()
+
+
+def test_a_search_that_takes_long_says_that_it_goes_on(chromium, searched):
+    """Nothing else moves meanwhile."""
+    visitor = Visit(chromium, searched)
+    waiting, is_open = [], threading.Event()
+
+    def answer(route):
+        route.continue_() if is_open.is_set() else waiting.append(route)
+
+    visitor.page.route("**/pagefind-entry.json*", answer)
+    page = visitor.open("-/search/?q=zebra")
+    page.get_by_role("heading", name="Searching…").wait_for()
+    assert not page.get_by_text("More ways to search").is_visible()
+    is_open.set()
+    waiting[0].continue_()
+    page.get_by_role("heading", name="1 item").wait_for()
+    assert page.get_by_text("More ways to search").is_visible()
     visitor.context.close()
 
 
