@@ -279,6 +279,7 @@ class Daemon:
         parts, old = self._parts, self._parts.config
         try:
             config = self._files.load()
+            parts.search.stop()  # the site takes temporary files for those that a crash left
             parts.site.reconfigure(config)
         except (AggregatorError, OSError, sqlite3.Error) as error:
             problems = list(map(str, error.problems)) if isinstance(error, ConfigError) else [str(error)]

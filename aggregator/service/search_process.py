@@ -63,6 +63,11 @@ class SearchProcess:
             _close(process)
             self._is_wanted = True
 
+    @property
+    def pid(self) -> int | None:
+        """The process id, None if none runs."""
+        return self._process.pid if self._process else None
+
     def _start(self, config: Config) -> None:
         self._next_start = time.monotonic() + self._period
         command = [sys.executable, "-P", "-c", _CODE.format(sys.path)]

@@ -105,7 +105,7 @@ class StaticSearch:
         try:
             if self._is_wanted:
                 self._withdraw(stories, now)
-            elif stories is None:
+            elif stories is None and os.path.lexists(self._path):
                 self._remove()
         except (PublishError, OSError) as error:
             return (f"the files of the search: {_reason(error)}",)

@@ -6,7 +6,7 @@ import gzip
 import json
 import os
 import signal
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,41 @@ def makers(pid: int) -> list[int]:
         except OSError:
             continue
     return found
+
+
+@pytest.fixture
+def unsearched(static: SiteFolder) -> SiteFolder:
+    """The site with a thousand items more, built before it was to be searched: so there is something to do for a while."""
+    for number in range(1_000):
+        static.write(f"many-{number}.md", title=f"Many {number}", excerpt="wind and tide " * 40)
+    static.settings["pages"] = {"search": False}
+    static.build()
+    static.settings["pages"] = {"search": "static"}
+    return static
+
+
+@pytest.fixture
+def processes() -> Iterator[Callable[[float], SearchProcess]]:
+    """Return a function that makes what starts processes; they are killed at the end."""
+    made: list[SearchProcess] = []
+
+    def make(period: float) -> SearchProcess:
+        made.append(SearchProcess(period=period))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+Processes = Callable[[float], SearchProcess]
+
+
+def wait_for_maker() -> int:
+    """Return the process that this one has started, once its name can be read."""
+    wait_until(lambda: makers(os.getpid()), WITHIN, what="no process makes the files")
+    (maker,) = makers(os.getpid())
+    return maker
 
 
 def test_an_edit_reaches_the_search(static: SiteFolder, inside: DaemonThread) -> None:
@@ -119,53 +154,60 @@ def _is_dead(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def test_nothing_is_started_while_something_waits(static: SiteFolder) -> None:
-    """Nor before its time."""
-    static.build()
-    process = SearchProcess(period=3_600.0)
-    config = static.config()
-    assert process.check(config, is_idle=False) == ""
-    assert makers(os.getpid()) == []
+def test_a_process_that_was_killed_while_it_wrote_leaves_nothing_behind(
+    unsearched: SiteFolder, processes: Processes
+) -> None:
+    """The next build makes a whole index of it, without a file too many."""
+    process, config = processes(3_600.0), unsearched.config()
     process.check(config, is_idle=True)
-    assert len(makers(os.getpid())) == 1
+    wait_until(lambda: shown(unsearched), WITHIN, what="nothing is written")
+    process.stop()
+    (unsearched.seeds / "many-7.md").unlink()
+    assert unsearched.build().failed == ()
+    files = {
+        str(path.relative_to(unsearched.feeds)) for path in (unsearched.feeds / FOLDER).rglob("*") if path.is_file()
+    }
+    known = json.loads((unsearched.root / "state/search.json").read_bytes())["files"].keys()
+    assert {name for name in files if not name.endswith((".gz", ".br", ".js", ".json"))} == known
+    assert len(shown(unsearched)) == 1_001
+
+
+def test_nothing_is_started_while_something_waits(unsearched: SiteFolder, processes: Processes) -> None:
+    """Nor before its time."""
+    process, config = processes(3_600.0), unsearched.config()
+    assert process.check(config, is_idle=False) == ""
+    assert process.pid is None
+    process.check(config, is_idle=True)
+    assert process.pid == wait_for_maker()
     process.stop()
     process.check(config, is_idle=True)
-    assert makers(os.getpid()) == []
+    assert process.pid is None
 
 
-def test_a_process_that_dies_is_a_problem_until_the_next_succeeds(static: SiteFolder) -> None:
+def test_a_process_that_dies_is_a_problem_until_the_next_succeeds(unsearched: SiteFolder, processes: Processes) -> None:
     """It is told, and wanted again."""
-    static.build()
-    process, config = SearchProcess(period=0.0), static.config()
+    process, config = processes(0.0), unsearched.config()
     process.check(config, is_idle=True)
-    (maker,) = makers(os.getpid())
-    os.kill(maker, signal.SIGKILL)
+    os.kill(wait_for_maker(), signal.SIGKILL)
     wait_until(lambda: process.check(config, is_idle=False), what="nothing is told")
     assert process.check(config, is_idle=False) == "the process that makes the files of the search died"
     wait_until(lambda: process.check(config, is_idle=True) == "", WITHIN, what="the problem stays")
-    process.stop()
 
 
-def test_what_cannot_be_written_is_a_problem(static: SiteFolder) -> None:
+def test_what_cannot_be_written_is_a_problem(static: SiteFolder, processes: Processes) -> None:
     """With the file that is in the way, and what to do."""
     page = static.feeds / SEARCH_PAGE
     page.parent.mkdir(parents=True)
     page.write_text("theirs")
     static.build()
-    process, config = SearchProcess(period=3_600.0), static.config()
-    process.check(config, is_idle=True)
+    process, config = processes(3_600.0), static.config()
     wait_until(lambda: process.check(config, is_idle=True), WITHIN, what="nothing is told")
     assert "-/search/index.html: somebody else wrote this file" in process.check(config, is_idle=True)
-    process.stop()
 
 
-def test_an_edit_does_not_wait_for_the_files_of_the_search(static: SiteFolder, inside: DaemonThread) -> None:
+def test_an_edit_does_not_wait_for_the_files_of_the_search(unsearched: SiteFolder, inside: DaemonThread) -> None:
     """It is shown while they are made."""
-    for number in range(2_000):
-        static.write(f"many-{number}.md", title=f"Many {number}", excerpt="wind and tide " * 40)
     inside.start(search=SearchProcess(period=0.0))
-    wait_until(lambda: makers(os.getpid()), WITHIN, what="no process makes the files")
-    began = time.monotonic()
-    static.write("wind.md", title="Edited")
+    wait_for_maker()
+    unsearched.write("wind.md", title="Edited")
     inside.wait_for_title("Edited")
-    assert time.monotonic() - began < WITHIN

@@ -208,6 +208,15 @@ def test_another_search_removes_the_files(static: SiteFolder, search: bool) -> N
     assert not (static.root / "state" / static_search.FILE).exists()
 
 
+def test_once_removed_there_is_nothing_more_to_do(static: SiteFolder) -> None:
+    """Later turns of the same daemon find nothing wrong."""
+    static.build()
+    static.settings["pages"] = {"search": False}
+    with Site(static.config()) as open_site:
+        assert [open_site.take_full_turn(now=NOW).failed for _ in range(3)] == [(), (), ()]
+    assert search_files(static) == {}
+
+
 def test_a_file_of_somebody_else_stops_the_search_and_nothing_else(static: SiteFolder) -> None:
     """It is named and kept (G16), until the folder is taken over."""
     page = static.feeds / SEARCH_PAGE
