@@ -6,9 +6,8 @@ import gzip
 import json
 import os
 import random
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -302,13 +301,13 @@ def test_a_program_that_dies_fails_the_search_alone(
 def test_a_damaged_row_fails_the_search_alone(static: SiteFolder) -> None:
     """Whoever makes the files says so; the turn that meets the row replaces the index."""
     static.build()
-    with closing(sqlite3.connect(static.root / "state/index.db")) as index, index:
-        index.execute("UPDATE seed SET seed=substr(seed, 1, 20)")
     (static.root / "state" / static_search.FILE).unlink()
     with Site(static.config()) as open_site:
+        with open_site.index.transaction():
+            open_site.index.files._db.execute("UPDATE seed SET seed=substr(seed, 1, 20)")
         assert open_site.search is not None
         (failed,) = open_site.search.update(moment=lambda: NOW).failed
-    assert failed.startswith("the files of the search: ")
+    assert failed == "the files of the search: a stored seed is damaged"
 
 
 def operations(kind: str) -> Iterator[int]:
