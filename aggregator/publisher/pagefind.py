@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import msgspec
 
-from aggregator.model.errors import AggregatorError
+from aggregator.model.errors import AggregatorError, reason_with_path
 from aggregator.model.search_files import SearchRecord
 from aggregator.publisher.pagefind_order import in_order
 
@@ -46,21 +46,18 @@ def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -
     Raises:
         SearchError: if that fails.
     """
-    try:
-        with _Service([program(), "--service"]) as service:
-            service.ask("NewIndex", config={"force_language": LANGUAGE})
-            for record in records:
-                service.ask(
-                    "AddRecord", index_id=0, url=record.shown, content=record.tokens, language=LANGUAGE, meta={},
-                    filters=record.values, sort={},
-                )  # fmt: skip
-                tick()
-            service.ask("BuildIndex", index_id=0)
+    with _Service([program(), "--service"]) as service:
+        service.ask("NewIndex", config={"force_language": LANGUAGE})
+        for record in records:
+            service.ask(
+                "AddRecord", index_id=0, url=record.shown, content=record.tokens, language=LANGUAGE, meta={},
+                filters=record.values, sort={},
+            )  # fmt: skip
             tick()
-            # By its own writer, which waits for each file, this takes ten times as long.
-            return in_order({file.path: file.content for file in service.ask("GetFiles", index_id=0).files})
-    except (OSError, ValueError) as error:  # what it answers is no JSON in base64, or of another form
-        raise SearchError(f"pagefind failed: {error}") from error
+        service.ask("BuildIndex", index_id=0)
+        tick()
+        # By its own writer, which waits for each file, this takes ten times as long.
+        return in_order({file.path: file.content for file in service.ask("GetFiles", index_id=0).files})
 
 
 class _File(msgspec.Struct):
@@ -82,9 +79,12 @@ class _Service:
     """A running pagefind."""
 
     def __init__(self, command: list[str]) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - of a package that this one asks for
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - of a package that this one asks for
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError as error:
+            raise SearchError(f"pagefind cannot be started: {reason_with_path(error)}") from error
         self._number = 0
 
     def __enter__(self) -> Self:
@@ -102,20 +102,22 @@ class _Service:
         """Send a message and return its answer.
 
         Raises:
-            SearchError: if it refuses, or has ended.
-            OSError: if it cannot be reached.
-            ValueError: if its answer makes no sense.
+            SearchError: if it refuses, has ended, or answers what makes no sense.
         """
         self._number += 1
-        message = {"message_id": self._number, "payload": {"type": what, **more}}
-        to = self._process.stdin
-        assert to is not None
-        to.write(b64encode(msgspec.json.encode(message)) + b",")
-        to.flush()
-        payload = msgspec.json.decode(b64decode(self._answer()), type=_Answer).payload
+        try:
+            self._send({"message_id": self._number, "payload": {"type": what, **more}})
+            payload = msgspec.json.decode(b64decode(self._answer()), type=_Answer).payload
+        except (OSError, ValueError) as error:
+            raise SearchError(f"pagefind failed: {error}") from error
         if payload.type == "Error":
             raise SearchError(f"pagefind failed: {payload.message or what}")
         return payload
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b64encode(msgspec.json.encode(message)) + b",")
+        self._process.stdin.flush()
 
     def _answer(self) -> bytearray:
         """Return the next answer, which ends with a comma; it sends no other before it is asked again."""

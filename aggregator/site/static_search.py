@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from aggregator.index.database import DAMAGED
 from aggregator.model.document_names import content_type
 from aggregator.model.errors import AggregatorError, PublishError, reason_with_path
 from aggregator.model.expression.folding import fold
@@ -154,7 +155,7 @@ class StaticSearch:
             if known.digest == wanted and self._is_intact(known):
                 return SearchUpdate(notes=notes)
             return self._made(items, page, wanted, moment=moment, adopt=adopt, tick=tick)._replace(notes=notes)
-        except (AggregatorError, OSError) as error:
+        except (AggregatorError, OSError, *DAMAGED) as error:  # a turn finds a damaged index, and replaces it
             return SearchUpdate((f"the files of the search: {_reason(error)}",), notes)
 
     def _made(

@@ -298,6 +298,18 @@ def test_a_program_that_dies_fails_the_search_alone(
     assert "New" in fragments(static)
 
 
+def test_a_damaged_row_fails_the_search_alone(static: SiteFolder) -> None:
+    """Whoever makes the files says so; the turn that meets the row replaces the index."""
+    static.build()
+    (static.root / "state" / static_search.FILE).unlink()
+    with Site(static.config()) as open_site:
+        with open_site.index.transaction():
+            open_site.index.files._db.execute("UPDATE seed SET seed=substr(seed, 1, 20)")
+        assert open_site.search is not None
+        (failed,) = open_site.search.update(moment=lambda: NOW).failed
+    assert failed == "the files of the search: a stored seed is damaged"
+
+
 def operations(kind: str) -> Iterator[int]:
     """Yield the numbers of operations to let fail: all of them, up to a number that no build reaches."""
     yield from range(1, 400 if kind == "replace" else 100)

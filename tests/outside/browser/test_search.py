@@ -173,6 +173,18 @@ def test_the_field_of_a_page_leads_to_what_was_found(chromium, searched):
     assert visitor.complaints == []
 
 
+def test_the_field_of_the_index_searches_items_too(chromium, searched):
+    """If no feed fits."""
+    visitor = Visit(chromium, searched)
+    page = visitor.open()
+    page.locator("#find").fill("zebra crosses")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/-/search/?q=zebra+crosses")
+    page.get_by_role("link", name="A zebra crosses").wait_for()
+    visitor.context.close()
+    assert visitor.complaints == []
+
+
 def test_the_address_of_the_daemons_search_leads_there(chromium, searched):
     """With what was asked for."""
     visitor = Visit(chromium, searched)

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from lxml import html
 from support.http_client import Reply, ServeProcess, fetch
+from support.needed_tools import require_package
 from support.site_folder import SiteFolder, iso
 
 from aggregator.service.http.finding import MOST_ITEMS, PUBLIC_LENGTH
@@ -206,3 +207,73 @@ def test_without_the_setting_there_is_neither_page_nor_field(site: SiteFolder) -
         assert html.fromstring(fetch(server.address, "/sea/").body).xpath("//form") == []
     finally:
         assert server.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def static(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    """Serve a site that browsers search."""
+    require_package("pagefind_bin")
+    site = SiteFolder(tmp_path_factory.mktemp("static"))
+    site.settings["pages"] = {"search": "static"}
+    make(site)
+    made = ServeProcess(site, token="../token")
+    yield made
+    assert made.stop() == 0
+
+
+@pytest.mark.parametrize(("query", "location"), [("", "search/"), ("?q=a+b%26c", "search/?q=a+b%26c")])
+def test_the_address_of_our_search_leads_to_that_of_the_browser(
+    static: ServeProcess, query: str, location: str
+) -> None:
+    """With what was asked for; the address is relative, as a proxy may have removed a prefix."""
+    reply = fetch(static.address, f"/-/search{query}")
+    assert (reply.status, reply.headers["location"]) == (302, location)
+    assert fetch(static.address, "/-/search/?q=a").status == 200
+
+
+def test_a_search_by_browsers_gives_no_answers_of_ours_away(static: ServeProcess) -> None:
+    """`/-/find` stays the owner's."""
+    assert find(static, "tides").status == 401
+    assert told(find(static, "tides", **BEARER))["total"] == 1
+
+
+def test_the_page_of_such_a_search_alone_may_run_programs(static: ServeProcess) -> None:
+    """Those of the site and WebAssembly; what seeds smuggle in runs nowhere."""
+    policies = {
+        path: fetch(static.address, path).headers["content-security-policy"] for path in ("/-/search/", "/", "/all/")
+    }
+    allowing = {path: "'self' 'wasm-unsafe-eval'" in policy for path, policy in policies.items()}
+    assert allowing == {"/-/search/": True, "/": False, "/all/": False}
+    assert not any("unsafe-inline" in policy or "'unsafe-eval'" in policy for policy in policies.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "lifetime"),
+    [
+        ("pagefind.js", "text/javascript; charset=utf-8", "no-cache"), ("pagefind-entry.json", "application/json", "no-cache"),
+        ("wasm.unknown.pagefind", "application/octet-stream", "no-cache"), ("*.pf_meta", "application/octet-stream", "max-age=86400"),
+        ("index/*", "application/octet-stream", "max-age=86400"), ("fragment/*", "application/octet-stream", "no-cache"),
+    ],
+)  # fmt: skip
+def test_the_files_of_such_a_search_are_documents(
+    static: ServeProcess, name: str, media_type: str, lifetime: str
+) -> None:
+    """With their types, validators and lifetimes: what is shown of an item is compared each time, as it may be withdrawn."""
+    (path, *_) = (static.site.feeds / "-/pagefind").glob(name)
+    reply = fetch(static.address, f"/-/pagefind/{path.relative_to(static.site.feeds / '-/pagefind')}?ts=1")
+    assert (reply.status, reply.headers["content-type"], reply.headers["cache-control"]) == (200, media_type, lifetime)
+    assert reply.body == path.read_bytes()
+    again = fetch(
+        static.address,
+        f"/-/pagefind/{path.relative_to(static.site.feeds / '-/pagefind')}",
+        if_none_match=reply.headers["etag"],
+    )
+    assert again.status == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["", "x", "pagefind-ui.js", "fragment/", "fragment/x.pf_index", "../search.json", "fragment/../pagefind.js"]
+)
+def test_nothing_else_of_that_folder_is_served(static: ServeProcess, path: str) -> None:
+    """Only files that have the names of a search."""
+    assert fetch(static.address, f"/-/pagefind/{path}").status == 404
