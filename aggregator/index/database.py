@@ -170,6 +170,19 @@ class Database:
         self._rebuild(first)
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all that is read within see one state of the index, whatever another process writes meanwhile."""
+        if self.db.in_transaction:
+            yield
+            return
+        self.db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+
+    @contextmanager
     def transaction(self, *, filled: bool = True) -> Iterator[None]:
         """Commit what happens inside, or undo it all; with `filled=False` the first filling is still to come."""
         filling = self.filling

@@ -70,6 +70,7 @@ class Index:
         self.words = FoundWords(database)
         self.overview = Overview(database)
         self.transaction = database.transaction
+        self.snapshot = database.snapshot
         self.create_indexes = database.create_indexes
         self.start_over = database.start_over
         self.is_there = database.is_there

@@ -242,6 +242,11 @@ class Intake:
         """The stories that this turn touched."""
         return self._settling.told
 
+    @property
+    def former_ids(self) -> frozenset[str]:
+        """The ids under which readers saw stories whose id this turn changed."""
+        return self._settling.withdrawals.former_ids
+
     def events(self) -> tuple[Event, ...]:
         """Return what happened to items in the turn, after `finish`."""
         return self._settling.events()

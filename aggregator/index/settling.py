@@ -93,7 +93,6 @@ class Withdrawals:
         self._seen: dict[int, dict[int, int]] = {}
         """By story, the feeds in which readers saw it, each with the end of its window."""
         self._seen_as: dict[int, str] = {}
-        """The ids under which readers saw stories whose id changed in this turn."""
         self.shown_ids: set[str] = set()
         """Ids that readers see from this turn on."""
         self._kept: set[int] = set()
@@ -108,6 +107,11 @@ class Withdrawals:
     def see_id(self, story: int, id: str) -> None:  # noqa: A002 - the field's own name
         """Remember under which id readers saw a story; call it before the id changes."""
         self._seen_as.setdefault(story, id)
+
+    @property
+    def former_ids(self) -> frozenset[str]:
+        """The ids under which readers saw stories whose id changed in this turn."""
+        return frozenset(self._seen_as.values())
 
     def add_everything(self) -> None:
         """Add a tombstone for all that readers saw, before everything is read or decided again.

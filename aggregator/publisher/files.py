@@ -166,19 +166,21 @@ class FolderWriter(Destination):
         """Remove documents that have no encodings, and the folders that are then empty; some may be gone already.
 
         Raises:
-            PublishError: for the first document that cannot be removed.
+            PublishError: if a document cannot be removed; all others are.
         """
+        failed: PublishError | None = None
         for parts, some in itertools.groupby(sorted(names), lambda name: _parts(name)[:-1]):
             try:
                 with self._opened(parts, create=False) as folder:
-                    for name in some:
-                        folder.remove(name.rpartition("/")[2])
+                    failed = _remove_each(folder, some) or failed
                     folder.sync()
                 self._remove_empty(parts)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                raise _publish_error("/".join(parts), error) from error
+                failed = failed or _publish_error("/".join(parts), error)
+        if failed is not None:
+            raise failed
 
     def file_identity(self, name: str) -> str | None:
         """Return the identity (inode, size, mtime, ctime) of a document's three files, or None unless all three exist.
@@ -329,6 +331,17 @@ class FolderWriter(Destination):
 
     def _opened(self, parts: tuple[str, ...], *, create: bool) -> AbstractContextManager[OpenFolder]:
         return open_folder(self._disk, self._root, parts, create=create, fsync=self._fsync)
+
+
+def _remove_each(folder: OpenFolder, names: Iterable[str]) -> PublishError | None:
+    """Remove all documents in a folder that can be; return why another cannot."""
+    failed = None
+    for name in names:
+        try:
+            folder.remove(name.rpartition("/")[2])
+        except OSError as error:
+            failed = _publish_error(name, error)
+    return failed
 
 
 class _Job:

@@ -187,6 +187,7 @@ class Site:
 
     def replace_index(self, error: BaseException) -> None:
         """Set a damaged index aside and begin a new one, which the next turn fills."""
+        self._before_withdrawal()  # who reads the old one would not see what is withdrawn
         self.index.set_aside(f"{type(error).__name__}: {with_advice(error)}")
         self._use(self.config, self.writer)
 

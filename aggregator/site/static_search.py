@@ -46,6 +46,9 @@ MANY = 20_000
 TOGETHER = 250
 """How many items are read from the index together."""
 
+MOST_MESSAGES = 10
+"""How many files an update names that cannot be written: a full disk fails each."""
+
 _ENCODED = (f"{FOLDER}{PROGRAM}", f"{FOLDER}{ENTRY}", SEARCH_PAGE)
 """The files that have encodings beside them, in the order in which they are written."""
 
@@ -74,6 +77,15 @@ class _Item(NamedTuple):
     has_changed: int
 
 
+class _Files(NamedTuple):
+    """What pagefind made: the files that have no encodings, those that have, what is known of the former, the items."""
+
+    data: dict[str, bytes]
+    encoded: tuple[Document, ...]
+    known: dict[str, tuple[int, str]]
+    ids: frozenset[str]
+
+
 class StaticSearch:
     """The files of the search of one site."""
 
@@ -90,7 +102,7 @@ class StaticSearch:
         self._path = os.path.join(catalog.config.state, FILE)
         self._before_withdrawal = before_withdrawal
         self.needs_update = False
-        """Whether the last full turn found that the files are not those that were written last."""
+        """Whether something was withdrawn, or the last full turn found other files than were written last."""
 
     @property
     def _is_wanted(self) -> bool:
@@ -98,39 +110,48 @@ class StaticSearch:
 
     # -- in each turn
 
-    def after_turn(self, stories: Collection[int] | None, now: int) -> tuple[str, ...]:
+    def after_turn(
+        self, stories: Collection[int] | None, now: int, *, former_ids: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:  # fmt: skip
         """Remove what nobody may see any more, of these stories or (None) of all; return what failed.
 
+        `former_ids` are those that stories had before this turn.
         Of a site that is not searched by such files any more all of them go.
         """
         try:
             if self._is_wanted:
-                self._withdraw(stories, now)
+                self._withdraw(stories, now, former_ids)
             elif stories is None and os.path.lexists(self._path):
                 self._remove()
         except (PublishError, OSError) as error:
             return (f"the files of the search: {_reason(error)}",)
         return ()
 
-    def _withdraw(self, stories: Collection[int] | None, now: int) -> None:
+    def _withdraw(self, stories: Collection[int] | None, now: int, former_ids: frozenset[str]) -> None:
         if stories is None:
-            visible = self._index.search.visible_ids(now)
-            hidden = {id for _, id in self._known().files.values() if id} - visible  # noqa: A001 - the field
+            hidden = {id for _, id in self._known().files.values() if id}  # noqa: A001 - the field
         else:
-            hidden = self._index.search.hidden_ids(stories, now)
+            hidden = self._index.search.hidden_ids(stories, now) | former_ids
+        if stories is None or former_ids:
+            hidden -= self._index.search.visible_ids(now)
         if stories is None:
             self.needs_update = not self._is_whole(self._known())
         if hidden and _files_of(hidden, self._known()):
             self._before_withdrawal()
+            self.needs_update = True
             known = self._known()  # what ended may have written more
-            self._store(msgspec.structs.replace(known, digest=""))
-            self._writer.remove_data(_files_of(hidden, known))
+            gone = _files_of(hidden, known)
+            self._writer.remove_data(gone)  # first, as a full disk hinders no removal
+            # Without their items: the next full turn has nothing to withdraw, and ends nobody who makes files.
+            files = {**known.files, **{name: (known.files[name][0], "") for name in gone}}
+            self._store(msgspec.structs.replace(known, digest="", files=files))
 
     def _remove(self) -> None:
         known = self._known()
         self._before_withdrawal()
         if known.location:
-            self._writer.remove(reversed(_ENCODED))
+            theirs = set(foreign_files(self._writer, _ENCODED))
+            self._writer.remove(name for name in reversed(_ENCODED) if name not in theirs)
             self._writer.remove_data(known.files)
         os.unlink(self._path)
 
@@ -146,45 +167,55 @@ class StaticSearch:
             adopt: replace somebody else's files.
             tick: is called often.
         """
-        now = moment()
-        known, items = self._known(), self._items(now)
-        page = self._page()
-        wanted = self._digest(items, page)
-        notes = _too_many(len(items))
+        notes: tuple[str, ...] = ()
         try:
-            if known.digest == wanted and self._is_intact(known):
-                return SearchUpdate(notes=notes)
-            return self._made(items, page, wanted, moment=moment, adopt=adopt, tick=tick)._replace(notes=notes)
+            known, page = self._known(), self._page()
+            with self._index.snapshot():  # else an edit meanwhile would look like a damaged row
+                now = moment()
+                items = self._items(now)
+                notes = _too_many(len(items))
+                wanted = self._digest(items, page)
+                if known.digest == wanted and self._is_intact(known):
+                    return SearchUpdate(notes=notes)
+                made = self._files(items, page, now, tick)
+            return self._published(made, wanted, moment=moment, adopt=adopt, tick=tick)._replace(notes=notes)
         except (AggregatorError, OSError, *DAMAGED) as error:  # a turn finds a damaged index, and replaces it
             return SearchUpdate((f"the files of the search: {_reason(error)}",), notes)
 
-    def _made(
-        self, items: list[_Item], page: Document, wanted: str,
-        *, moment: Callable[[], int], adopt: bool, tick: Callable[[], object],
-    ) -> SearchUpdate:  # fmt: skip
+    def _files(self, items: list[_Item], page: Document, now: int, tick: Callable[[], object]) -> _Files:
+        """Let pagefind make the files of items."""
         ids: dict[bytes, str] = {}
 
         def records() -> Iterator[SearchRecord]:
-            for id, record in self._records(items, moment()):  # noqa: A001 - the field
+            for id, record in self._records(items, now):  # noqa: A001 - the field
                 ids[_key(record.shown)] = id
                 yield record
 
         files = {FOLDER + name: body for name, body in pagefind.make_files(records(), tick=tick).items()}
         data = {name: body for name, body in files.items() if is_search_data(name)}
-        new = {name: (len(body), _id_in(name, body, ids)) for name, body in data.items()}
-        if failed := self._in_the_way(new, adopt=adopt):
-            return SearchUpdate(failed)
+        try:
+            known = {name: (len(body), _id_in(name, body, ids)) for name, body in data.items()}
+            encoded = (*(_document(name, files[name]) for name in _ENCODED[:-1]), page)
+        except (LookupError, ValueError, TypeError, zlib.error) as error:
+            raise pagefind.SearchError("pagefind made other files than this version knows") from error
+        return _Files(data, encoded, known, frozenset(ids.values()))
+
+    def _published(
+        self, made: _Files, wanted: str, *, moment: Callable[[], int], adopt: bool, tick: Callable[[], object]
+    ) -> SearchUpdate:  # fmt: skip
+        if failed := self._in_the_way(made.known, adopt=adopt):
+            return SearchUpdate(_few(failed))
         known = self._known()
         before = known.files if known.location else self._left_behind()
         # Before any file is written: whatever happens, what is written is known to be ours.
-        self._store(SearchFiles(location=self._location, files={**before, **new}))
-        if not self._index.search.visible_ids(moment()).issuperset(ids.values()):
+        self._store(SearchFiles(location=self._location, files={**before, **made.known}))
+        if not self._index.search.visible_ids(moment()).issuperset(made.ids):
             return SearchUpdate(is_outdated=True)
-        if failed := self._write(data, [*(_document(name, files[name]) for name in _ENCODED[:-1]), page], tick):
-            return SearchUpdate(failed)
-        self._writer.remove_data(before.keys() - new.keys())
+        if failed := self._write(made.data, made.encoded, tick):
+            return SearchUpdate(_few(failed))
+        self._writer.remove_data(before.keys() - made.known.keys())
         identity = identity_on_disk(self._writer, _ENCODED) or b""
-        self._store(SearchFiles(location=self._location, digest=wanted, identity=identity.decode(), files=new))
+        self._store(SearchFiles(location=self._location, digest=wanted, identity=identity.decode(), files=made.known))
         return SearchUpdate()
 
     def _write(
@@ -240,9 +271,9 @@ class StaticSearch:
             files = [item.file for item in some]
             rows = {row.file: row for row in self._index.search.rows(And(()), now=now, only_visible=False, among=files)}
             for item in some:
-                if (row := rows.get(item.file)) is not None:  # else a turn has removed it meanwhile
-                    packed = verified(row.seed, item.content)
-                    yield item.id, self._record(packed, item, shown_ids.get(item.id, item.id), names, now)
+                row = rows.get(item.file)
+                packed = verified(row and row.seed, item.content)
+                yield item.id, self._record(packed, item, shown_ids.get(item.id, item.id), names, now)
 
     def _record(
         self, packed: bytes, item: _Item, shown_id: str, names: dict[str, set[str]], now: int
@@ -330,6 +361,12 @@ def _too_many(count: int) -> tuple[str, ...]:
         return ()
     advice = f"with more than {MANY:,} let the daemon answer (`search: true`)"
     return (f"pages.search: `static` makes the files of {count:,} items anew after each edit; {advice}",)
+
+
+def _few(failed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a few messages and the number of the others: the daemon reads them once the process has ended."""
+    more = len(failed) - MOST_MESSAGES
+    return (*failed[:MOST_MESSAGES], f"and {more:,} other files of the search") if more > 0 else failed
 
 
 def _reason(error: Exception) -> str:

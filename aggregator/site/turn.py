@@ -64,7 +64,8 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
     if not (published.failed or is_edit):  # an edit does not wait for what is known of thousands of sources
         _publish_sources(site, published, now=now, is_full=changes.is_full_scan)
     if site.search is not None:
-        published.failed += site.search.after_turn(None if changes.is_full_scan else intake.stories, now)
+        stories = None if changes.is_full_scan else intake.stories
+        published.failed += site.search.after_turn(stories, now, former_ids=intake.former_ids)
     turn = _report(site, changes, intake, published, now=now, watch=watch)
     events = intake.events()
     if turn.read or turn.removed or turn.written or turn.failed or events:

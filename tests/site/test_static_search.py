@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import random
-from collections.abc import Iterator
-from contextlib import suppress
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -174,26 +176,151 @@ def test_an_item_that_comes_back_at_once_gets_its_file_again(static: SiteFolder)
     assert "Wind power" in fragments(static)
 
 
+@contextmanager
+def maker(site: SiteFolder) -> Iterator[static_search.StaticSearch]:
+    """Yield what makes the files as the daemon's child does: with an index of its own."""
+    config = site.config()
+    writer = open_destination(config.feeds)
+    with opened_read_only(config.state) as index:
+        assert index is not None
+        yield static_search.StaticSearch(Catalog(config, index), writer)
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, happening: Callable[[], object], *, after: int = 0) -> None:
+    """Let something happen while files are made: before pagefind takes item number `after`, or after the last one."""
+    make = pagefind.make_files
+
+    def making(records: Iterable[Any], **options: Any) -> dict[str, bytes]:
+        def slowly() -> Iterator[Any]:
+            for number, record in enumerate(records, 1):
+                if number == after:
+                    happening()
+                yield record
+
+        found = make(slowly(), **options)
+        if not after:
+            happening()
+        return found
+
+    monkeypatch.setattr(pagefind, "make_files", making)
+
+
 def test_what_is_withdrawn_while_the_files_are_made_is_not_written(
     static: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The update notices it before it writes, and says that it came too late."""
     static.build()
     static.write("wind.md", title=CANARY)
-    make = pagefind.make_files
 
-    def making(*args: Any, **options: Any) -> dict[str, bytes]:
-        found = make(*args, **options)
+    def withdraw() -> None:
         static.write("wind.md", title=CANARY, published=False)
         opened.take_partial_turn(["wind.md"], now=NOW)
-        return found
 
-    monkeypatch.setattr(pagefind, "make_files", making)
-    with Site(static.config()) as opened:
+    interrupted(monkeypatch, withdraw)
+    with Site(static.config()) as opened, maker(static) as search:
         opened.take_partial_turn(["wind.md"], now=NOW)
-        assert opened.search is not None
-        assert opened.search.update(moment=lambda: NOW).is_outdated
+        assert search.update(moment=lambda: NOW).is_outdated
     assert CANARY.lower().encode() not in everything(static).lower()
+
+
+def test_an_edit_while_the_files_are_made_is_no_damage(static: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are made of what there was when the update began; the next one has the edit."""
+    static.build()
+    static.write("new.md", title="New")
+    monkeypatch.setattr(static_search, "TOGETHER", 1)
+
+    def edit() -> None:
+        static.write("tide.md", title="Ebb", publishedDateTime=iso(NOW - 2 * DAY))
+        opened.take_partial_turn(["tide.md"], now=NOW)
+
+    with monkeypatch.context() as patch, Site(static.config()) as opened, maker(static) as search:
+        opened.take_partial_turn(["new.md"], now=NOW)
+        interrupted(patch, edit, after=1)
+        assert search.update(moment=lambda: NOW) == ((), (), False)
+    assert fragments(static).keys() == {"Wind power", "New", "Tides"}
+    static.build()
+    assert fragments(static).keys() == {"Wind power", "New", "Ebb"}
+
+
+def test_who_makes_the_files_is_ended_by_a_withdrawal_once(static: SiteFolder) -> None:
+    """Not by each later scan of everything: with many items it would never be done."""
+    static.build()
+    ended: list[None] = []
+    with Site(static.config(), before_withdrawal=lambda: ended.append(None)) as open_site:
+        (static.seeds / "wind.md").unlink()
+        open_site.take_partial_turn(["wind.md"], now=NOW)
+        assert len(ended) == 1
+        open_site.take_full_turn(now=NOW)
+        assert open_site.search is not None
+        assert open_site.search.needs_update
+    assert len(ended) == 1
+
+
+def test_a_new_index_ends_who_reads_the_old_one(static: SiteFolder) -> None:
+    """What the next turns withdraw would not be seen there."""
+    static.build()
+    ended: list[None] = []
+    with Site(static.config(), before_withdrawal=lambda: ended.append(None)) as open_site:
+        open_site.replace_index(sqlite3.DatabaseError("damaged"))
+    assert len(ended) == 1
+
+
+def test_what_is_withdrawn_goes_though_nothing_can_be_stored(
+    static: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk; that is told, and done again."""
+    static.build()
+    (static.seeds / "wind.md").unlink()
+    with Site(static.config()) as open_site:
+        with monkeypatch.context() as patch:
+            patch.setattr(static_search, "replace_file", full_disk)
+            failed = open_site.take_partial_turn(["wind.md"], now=NOW).failed
+        assert "No space left on device" in failed[0]
+        assert fragments(static).keys() == {"Tides"}
+        assert open_site.take_full_turn(now=NOW).failed == ()
+        assert open_site.search is not None
+        assert open_site.search.needs_update
+
+
+def full_disk(path: str, body: bytes) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(static: SiteFolder) -> None:
+    """All others of what is withdrawn go."""
+    for number in range(3):
+        static.write(f"{number}.md", title=f"{CANARY} {number}")
+    static.build()
+    for number in range(3):
+        (static.seeds / f"{number}.md").unlink()
+    config = static.config()
+    faults = FailingOperations(static.feeds / "-", 1, random.Random(1), only="unlink")
+    with faults, Site(config) as open_site:
+        turn = open_site.take_partial_turn(["0.md", "1.md", "2.md"], now=NOW)
+    assert faults.failed
+    assert turn.failed
+    assert len([title for title in fragments(static) if CANARY in title]) == 1
+
+
+def test_a_seed_that_becomes_another_item_takes_the_first_back(static: SiteFolder) -> None:
+    """The file that shows it goes at once."""
+    static.write("wind.md", title=CANARY, id="urn:example:one")
+    static.build()
+    static.write("wind.md", title="Other", id="urn:example:two", webUrl="https://news.example.org/other")
+    with Site(static.config()) as open_site:
+        open_site.take_partial_turn(["wind.md"], now=NOW)
+    assert CANARY not in fragments(static)
+
+
+def test_an_item_that_expires_goes_at_its_moment(static: SiteFolder) -> None:
+    """By a turn in which no seed has changed."""
+    static.write("wind.md", title=CANARY, expires=iso(NOW + 60))
+    static.build()
+    with Site(static.config()) as open_site:
+        open_site.take_partial_turn([], now=NOW + 59)
+        assert CANARY in fragments(static)
+        open_site.take_partial_turn([], now=NOW + 60)
+    assert CANARY not in fragments(static)
 
 
 @pytest.mark.parametrize("search", [False, True])
@@ -206,6 +333,16 @@ def test_another_search_removes_the_files(static: SiteFolder, search: bool) -> N
     static.build()
     assert search_files(static).keys() == {"-/theirs.txt", f"{FRAGMENTS}unknown_theirs.pf_fragment"}
     assert not (static.root / "state" / static_search.FILE).exists()
+
+
+def test_another_search_keeps_what_somebody_else_put_in_the_place_of_our_files(static: SiteFolder) -> None:
+    """Though ours was there before (G16)."""
+    static.build()
+    (static.feeds / SEARCH_PAGE).write_text("<p>theirs")
+    static.settings["pages"] = {"search": False}
+    assert static.build().failed == ()
+    assert search_files(static).keys() == {SEARCH_PAGE, f"{SEARCH_PAGE}.gz", f"{SEARCH_PAGE}.br"}
+    assert search_files(static)[SEARCH_PAGE] == b"<p>theirs"
 
 
 def test_once_removed_there_is_nothing_more_to_do(static: SiteFolder) -> None:
@@ -296,6 +433,48 @@ def test_a_program_that_dies_fails_the_search_alone(
     assert search_files(static) == before
     assert static.build().failed == ()
     assert "New" in fragments(static)
+
+
+def test_files_of_another_form_fail_the_search_alone(static: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another version of pagefind might make them; the index before stays."""
+    static.build()
+    before = search_files(static)
+    static.write("new.md", title="New")
+    make = pagefind.make_files
+
+    def made(*args: Any, **options: Any) -> dict[str, bytes]:
+        return {name: body for name, body in make(*args, **options).items() if name != PROGRAM}
+
+    monkeypatch.setattr(pagefind, "make_files", made)
+    assert static.build().failed == ("the files of the search: pagefind made other files than this version knows",)
+    assert search_files(static) == before
+
+
+def test_a_state_that_cannot_be_read_fails_the_search_alone(static: SiteFolder) -> None:
+    """The feeds are published."""
+    static.build()
+    path = static.root / "state" / static_search.FILE
+    path.unlink()
+    path.mkdir()
+    static.write("new.md", title="New")
+    turn = static.build()
+    assert all(failed.startswith("the files of the search: ") for failed in turn.failed)
+    assert turn.failed
+    assert "New" in static.titles()
+
+
+def test_only_a_few_of_many_files_that_cannot_be_written_are_named(static: SiteFolder) -> None:
+    """And how many there are besides: a full disk fails each."""
+    for number in range(30):
+        static.write(f"n{number}.md", title=f"N{number}")
+    static.build()
+    names = [path.name for path in (static.feeds / FRAGMENTS).iterdir()]
+    for name in names:
+        (static.feeds / FRAGMENTS / name).unlink()
+        (static.feeds / FRAGMENTS / name).mkdir()
+    failed = static.build().failed
+    assert len(failed) == static_search.MOST_MESSAGES + 1
+    assert failed[-1] == f"and {32 - static_search.MOST_MESSAGES} other files of the search"
 
 
 def test_a_damaged_row_fails_the_search_alone(static: SiteFolder) -> None:
