@@ -11,7 +11,6 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -259,7 +258,7 @@ class StaticSearch:
     def _digest(self, items: list[_Item], page: Document) -> str:
         policy = self._catalog.policy
         names = [(slug, name) for slug, name, _ in self._catalog.names]
-        made_by = (search_records.VERSION, version("pagefind-bin"), page.body)
+        made_by = (search_records.VERSION, pagefind.program_version(), page.body)
         return digest(made_by, self._catalog.settings.digest, policy, names, [item[1:] for item in items]).hex()
 
     def _records(self, items: list[_Item], now: int) -> Iterator[tuple[str, SearchRecord]]:
