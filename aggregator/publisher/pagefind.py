@@ -31,7 +31,7 @@ class SearchError(AggregatorError):
 
 def missing() -> str:
     """Return what to install before files can be made, or ""."""
-    return "" if _program() else "`static` needs the extra `search`: run pip install '.[search]' in the clone"
+    return "" if program() else "`static` needs the extra `search`: run pip install '.[search]' in the clone"
 
 
 def program_version() -> str:
@@ -45,7 +45,8 @@ def program_version() -> str:
     return version("pagefind-bin")
 
 
-def _program() -> str:
+def program() -> str:
+    """Return the path of the program, "" if the extra is not installed."""
     found = find_spec("pagefind_bin")
     places = found.submodule_search_locations if found is not None else None
     return os.path.join(places[0], "pagefind") if places else ""
@@ -57,7 +58,7 @@ def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -
     Raises:
         SearchError: if that fails.
     """
-    with _Service([_program(), "--service"]) as service:
+    with _Service([program(), "--service"]) as service:
         service.ask("NewIndex", config={"force_language": LANGUAGE})
         for record in records:
             service.ask(
