@@ -198,7 +198,7 @@ def test_a_misspelt_key_is_named(misspelt, right) -> None:
     ((place, _, hint),) = [line.partition(" (") for line in problems(text)]
     dialect = ", or set `dialect` for this folder in the config's `seeds` if it is that of another program"
     is_foreign = misspelt in {"headline", "link", "pubDate"}
-    assert place.startswith("4:1: ")
+    assert place.startswith("a.md:4:1: ")
     assert hint == f"write `{right}` for `{misspelt}`{dialect if is_foreign else ''})"
 
 
