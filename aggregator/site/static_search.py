@@ -171,6 +171,8 @@ class StaticSearch:
         notes: tuple[str, ...] = ()
         try:
             known, page = self._known(), self._page()
+            if failed := self._in_the_way((), adopt=adopt):  # before all is made in vain, once a minute
+                return SearchUpdate(_few(failed))
             with self._index.snapshot():  # else an edit meanwhile would look like a damaged row
                 now = moment()
                 items = self._items(now)

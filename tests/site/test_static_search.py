@@ -385,6 +385,18 @@ def test_a_file_of_somebody_else_stops_the_search_and_nothing_else(static: SiteF
     assert b"generator" in page.read_bytes()
 
 
+def test_nothing_is_made_while_a_file_of_somebody_else_is_in_the_way(
+    static: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon tries again each minute."""
+    page = static.feeds / SEARCH_PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>theirs")
+    monkeypatch.setattr(pagefind, "program", lambda: "/nowhere/pagefind")
+    (failed,) = static.build().failed
+    assert "somebody else wrote this file" in failed
+
+
 @pytest.mark.parametrize("name", [SEARCH_PAGE, FOLDER + ENTRY, FOLDER + PROGRAM, "fragment"])
 def test_a_build_writes_again_what_somebody_else_removed_or_changed(static: SiteFolder, name: str) -> None:
     """Whichever file it is."""
