@@ -151,17 +151,24 @@ def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
     ]
 
 
-def test_without_the_extra_a_static_search_is_refused(site: SiteFolder) -> None:
-    """The error has its position in the config, and what to install."""
+def test_without_the_extra_a_static_search_fails_alone(site: SiteFolder) -> None:
+    """Feeds are built, what is missing is said with what to install, and `check` says where; others need no extra."""
     path = site.root / "config/aggregator.yaml"
     path.write_text('{"site": {"url": "https://feeds.example.org/"},\n "pages": {"search": static}}')
-    code = "import sys; sys.modules['pagefind_bin'] = None; from aggregator.cli import main; sys.argv[1:] = ['build']; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=site.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
-    extra = "needs the extra `search`: run pip install '.[search]' in the clone"
-    assert (done.returncode, done.stderr.strip()) == (2, f"{path}:2:22: pages.search: `static` {extra}")
+    site.write("a.md")
+    code = "import importlib.util as u, sys; find = u.find_spec; u.find_spec = lambda name, *more: None if name == 'pagefind_bin' else find(name, *more)\nfrom aggregator.cli import main; main()"
+    said = {}
+    for command in ("build", "check", "find"):
+        said[command] = subprocess.run(
+            [sys.executable, "-c", code, command, *["Item"] * (command == "find")], cwd=site.root,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    extra = "pages.search: `static` needs the extra `search`: run pip install '.[search]' in the clone"
+    assert said["build"].returncode == 1
+    assert f"the files of the search: {extra}" in said["build"].stderr + said["build"].stdout
+    assert (site.root / "feeds/all/rss.xml").exists()
+    assert f"config/aggregator.yaml:2:22: warning: {extra}" in said["check"].stderr + said["check"].stdout
+    assert (said["find"].returncode, said["find"].stderr) == (0, "")
 
 
 def test_an_unknown_store_is_refused(site: SiteFolder) -> None:

@@ -66,7 +66,6 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         topic_files=_contents(_files_in(topics_folder(text, path=absolute))),
         source_files=_contents(listed),
         store_problem=_store_problem,
-        search_problem=_search_problem,
         real_path=os.path.realpath,
     )
 
@@ -170,21 +169,13 @@ def _store_problem(url: str) -> str:
     return extra if package == "s3fs" else f"needs the package {package}"
 
 
-def _search_problem() -> str:
-    """Return why files for a static search cannot be made with what is installed, or ""."""
-    from importlib.util import find_spec  # noqa: PLC0415 - only a site with such a search needs it
-
-    is_missing = find_spec("pagefind_bin") is None
-    return "needs the extra `search`: run pip install '.[search]' in the clone" if is_missing else ""
-
-
 # -- from text to Config: pure
 
 
 def load(
     text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = (),
     source_files: Sequence[tuple[str, bytes]] = (), store_problem: Callable[[str], str] = lambda _: "",
-    real_path: Callable[[str], str] = lambda path: path, search_problem: Callable[[], str] = lambda: "",
+    real_path: Callable[[str], str] = lambda path: path,
 ) -> Config:  # fmt: skip
     """Return the config that `text`, the config file's content, its topic files and its lists of sources hold.
 
@@ -195,7 +186,6 @@ def load(
         source_files: likewise, of the lists of sources.
         store_problem: returns why the object store at a URL cannot be used, or "".
         real_path: returns the path of a folder without symbolic links.
-        search_problem: returns why files for a static search cannot be made, or "".
 
     Raises:
         ConfigError: with every problem in the files.
@@ -208,7 +198,6 @@ def load(
     config, problems = decode(node, Config, path=path)
     problems += _overlapping_folders(node, path, real_path)
     problems += _unusable_stores(node, path, store_problem)
-    problems += _unusable_search(node, path, search_problem)
     problems += _used_names(node, path)
     problems += _used_slugs(node, path, topics)
     problems += _collected_elsewhere(node, path, real_path)
@@ -365,12 +354,6 @@ def _config_in_feeds(root: Node, path: str, feeds: str, real_path: Callable[[str
         message = f"feeds: {feeds} {'is' if feeds == config_file else 'holds'} this config file"
         hint = "use a folder of its own: everything in it is served"
         yield Problem(path=path, line=node.line, column=node.column, message=message, hint=hint)
-
-
-def _unusable_search(root: Node, path: str, search_problem: Callable[[], str]) -> Iterator[Problem]:
-    node = root.at("pages", "search")
-    if node is not None and node.text == "static" and (reason := search_problem()):
-        yield Problem(path=path, line=node.line, column=node.column, message=f"pages.search: `static` {reason}")
 
 
 def _unusable_stores(root: Node, path: str, store_problem: Callable[[str], str]) -> Iterator[Problem]:

@@ -114,7 +114,7 @@ def _published(raw: RawSeed, path: str, zone: str, remarks: list[Remark]) -> int
             return text.moment(from_name[1], zone)
         except (ValueError, OverflowError):
             message = "is missing, and the date at the start of the file's name is not valid"
-    hint = "write `publishedDateTime: 2026-11-23T10:00:00Z`, or start the file's name with 2026-11-23-"
+    hint = "write `publishedDateTime: YYYY-MM-DD`, or start the file's name with YYYY-MM-DD-"
     remarks.append(Remark(("publishedDateTime",), message, hint))
     return None
 

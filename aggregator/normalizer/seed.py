@@ -324,19 +324,19 @@ def _located(remark: Remark, root: Node, path: str, unknown: Iterable[Unknown]) 
     # A key that the whole front matter lacks is missing from its first line on.
     line, column = (2, 1) if node is root else (node.line, node.column)
     hint = remark.hint
-    if node is root or (not parents and node.tag == "null"):
-        hint = _misspelt(str(last), unknown) or hint
+    if (node is root or (not parents and node.tag == "null")) and (meant := _misspelt(str(last), unknown)):
+        hint, line, column = meant
     message = f"{name[1:]}: {remark.message}"
     return Problem(path=path, line=line, column=column, message=message, hint=hint, warning=remark.warning)
 
 
-def _misspelt(field: str, unknown: Iterable[Unknown]) -> str:
-    """Return the hint that an unknown key was meant to be the missing `field`, or ""."""
+def _misspelt(field: str, unknown: Iterable[Unknown]) -> tuple[str, int, int] | None:
+    """Return the hint that an unknown key was meant to be the missing `field`, with that key's position."""
     wanted = {field, _ALTERNATIVES.get(field, field)}
     for one in unknown:
         if one.name.casefold() in _FOREIGN_NAMES.get(field, ()):
             other = "or set `dialect` for this folder in the config's `seeds` if it is that of another program"
-            return f"line {one.line} says `{one.name}`: write `{field}`, {other}"
+            return f"write `{field}` for `{one.name}`, {other}", one.line, one.column
         if one.nearest in wanted:
-            return f"line {one.line} says `{one.name}`: write `{one.nearest}`"
-    return ""
+            return f"write `{one.nearest}` for `{one.name}`", one.line, one.column
+    return None

@@ -11,6 +11,7 @@ import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Self
 
@@ -28,16 +29,27 @@ class SearchError(AggregatorError):
     """The files of a search cannot be made."""
 
 
-def program() -> str:
-    """Return the path of the program.
+def missing() -> str:
+    """Return what to install before files can be made, or ""."""
+    return "" if program() else "`static` needs the extra `search`: run pip install '.[search]' in the clone"
+
+
+def program_version() -> str:
+    """Return the version of the program.
 
     Raises:
         SearchError: if the extra is not installed.
     """
+    if reason := missing():
+        raise SearchError(f"pages.search: {reason}")
+    return version("pagefind-bin")
+
+
+def program() -> str:
+    """Return the path of the program, "" if the extra is not installed."""
     found = find_spec("pagefind_bin")
-    if found is None or not found.submodule_search_locations:
-        raise SearchError("it needs the extra `search`: run pip install '.[search]' in the clone")
-    return os.path.join(found.submodule_search_locations[0], "pagefind")
+    places = found.submodule_search_locations if found is not None else None
+    return os.path.join(places[0], "pagefind") if places else ""
 
 
 def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -> dict[str, bytes]:

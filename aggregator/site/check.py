@@ -25,6 +25,7 @@ from aggregator.normalizer.counted_problems import unknown_key_warnings, with_pa
 from aggregator.normalizer.duplicates import Duplicates
 from aggregator.normalizer.reading import read_batch
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
+from aggregator.publisher import pagefind
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.podcasts import Episodes
 from aggregator.site.scanning import missing_seeds
@@ -164,13 +165,14 @@ def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:
-    """Return a warning for each file or folder that is named in the config and missing, but may be."""
+    """Return a warning for each file, folder or extra that is named in the config and missing, but may be."""
     folder = config.topic_settings.folder
     found = (
         (
             ("topics", "folder"),
             "" if os.path.isdir(folder) else f"the folder {folder} is missing (make it, or correct this)",
         ),
+        (("pages", "search"), pagefind.missing() if config.pages.search == "static" else ""),
         (("server", "token"), token_problem(config.server.token)),
         (("server", "write_tokens"), write_tokens_problem(config.server.write_tokens)),
     )

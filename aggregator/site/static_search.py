@@ -11,7 +11,6 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -262,7 +261,7 @@ class StaticSearch:
     def _digest(self, items: list[_Item], page: Document, now: int) -> str:
         policy = self._catalog.policy
         names = [(slug, name) for slug, name, _ in self._catalog.names]
-        made_by = (search_records.VERSION, version("pagefind-bin"), page.body)
+        made_by = (search_records.VERSION, pagefind.program_version(), page.body)
         # An item may leave a feed by query at a moment at which nothing else of it changes.
         searches = [self._searches(unpack_verdict(item.verdict), now) for item in items] if self._queries else []
         what = (policy, names, [item[1:] for item in items], searches)

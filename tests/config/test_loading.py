@@ -516,12 +516,10 @@ def test_who_answers_searches(written, who):
     assert (config.pages.search, config.site.searches) == (who, who)
 
 
-def test_a_static_search_needs_its_extra():
-    """The key is named, with what to install; the daemon's search needs nothing."""
+def test_a_search_is_static_or_the_daemons():
+    """Anything else is a mistake."""
     text = "site: {url: 'https://a.example.org/'}\npages:\n  search: "
-    with pytest.raises(ConfigError) as caught:
-        load(f"{text}static".encode(), path="a.yaml", search_problem=lambda: "needs more")
-    assert str(caught.value) == "a.yaml:3:11: pages.search: `static` needs more"
-    assert load(f"{text}true".encode(), path="a.yaml", search_problem=lambda: "needs it").pages.search == "daemon"
+    assert load(f"{text}static".encode(), path="a.yaml").pages.search == "static"
+    assert load(f"{text}true".encode(), path="a.yaml").pages.search == "daemon"
     with pytest.raises(ConfigError, match="expected `true`, `false` or `static`"):
         load(f"{text}statics".encode(), path="a.yaml")

@@ -190,15 +190,16 @@ def test_no_message_holds_a_value(fields) -> None:
     ],
 )
 def test_a_misspelt_key_is_named(misspelt, right) -> None:
-    """If a required key is missing and another key looks like it, the message says which line to correct."""
+    """If a required key is missing and another key looks like it, the message is where to correct that."""
     keys = {"title": "A", "webUrl": "https://example.org/", "publishedDateTime": "2026-11-20"}
     keys[misspelt] = keys.pop({"originalUrl": "webUrl"}.get(right, right))
     text = "---\n" + "".join(f"{key}: {value}\n" for key, value in keys.items()) + "---\n"
 
-    (hint,) = [line.partition(" (")[2] for line in problems(text)]
+    ((place, _, hint),) = [line.partition(" (") for line in problems(text)]
     dialect = ", or set `dialect` for this folder in the config's `seeds` if it is that of another program"
     is_foreign = misspelt in {"headline", "link", "pubDate"}
-    assert hint == f"line 4 says `{misspelt}`: write `{right}`{dialect if is_foreign else ''})"
+    assert place.startswith("a.md:4:1: ")
+    assert hint == f"write `{right}` for `{misspelt}`{dialect if is_foreign else ''})"
 
 
 def test_a_key_without_a_value_has_a_position() -> None:

@@ -104,7 +104,7 @@ def test_a_page_without_a_date_is_no_error(site) -> None:
     assert site.titles() == ["A"]
     assert [(one.path, one.warning) for one in found] == [("about.md", True)]
     assert list(held_back_lines(turn)) == ["      1 is a page without a date (rule: date)"]
-    assert "`date: 2026-11-23`" in found[0].hint
+    assert "`date: YYYY-MM-DD`" in found[0].hint
 
 
 def test_explain_names_the_key_of_each_value(site) -> None:

@@ -104,7 +104,8 @@ def test_a_misspelt_link_is_an_error_and_no_page(site: SiteFolder, key: str) -> 
     site.write("a.md", webUrl=None, **{key: "https://news.example.org/a"})
     turn = site.build()
     assert pages(site) == []
-    assert f"line 4 says `{key}`" in turn.problems[0].hint
+    assert turn.problems[0].line == 4
+    assert f" for `{key}`" in turn.problems[0].hint
 
 
 @pytest.mark.parametrize("how", [{"keys": {"topics": ["section"]}}, {"base": "https://blog.example.org/"}], ids=str)

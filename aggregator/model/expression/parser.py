@@ -190,7 +190,7 @@ class _Parser:
         self._at += len(name) + 1
         following = self._text[self._at : self._at + 1]
         if not following.strip() or following == ")":
-            raise self._error(f"expected a value right behind `{field.name}:`", f"such as `{field.example}`")
+            raise self._error(f"`{field.name}:` needs a value right behind it", f"such as `{field.example}`")
         if following == "(":
             hint = f"write `({field.name}:… OR {field.name}:…)`"
             raise self._error(f"expected one value behind `{field.name}:`", hint)

@@ -724,7 +724,7 @@ class _Item:
         if not self._is_held:
             keys = [".".join(path) for path in self._plan.fields["published"]]
             key = "date" if "date" in keys or not keys else keys[0]
-            hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
+            hint = f"write `{key}: YYYY-MM-DD`, or begin the file's name with YYYY-MM-DD-"
             # A warning: about, search and error pages have no date, and are no reason for `check` to fail.
             self._undated = Remark(("date",), NO_DATE, hint, warning=True)
         return _DRAFT_DATE

@@ -216,7 +216,7 @@ const search = (() => {
       if (kind === "server") throw new Mistake(`\`${field}:\` can only be answered by a server, which this site does without`, "remove it");
       at += name.length + 1;
       const following = text[at] ?? "";
-      if (!following.trim() || following === ")") throw new Mistake(`expected a value right behind \`${field}:\``, `such as \`${EXAMPLES[field]}\``);
+      if (!following.trim() || following === ")") throw new Mistake(`\`${field}:\` needs a value right behind it`, `such as \`${EXAMPLES[field]}\``);
       if (following === "(") throw new Mistake(`expected one value behind \`${field}:\``, `write \`(${field}:… OR ${field}:…)\``);
       if (Object.hasOwn(KINDS, kind)) return range(field, kind);
       if (kind === "choice") return choice(field);
@@ -440,13 +440,32 @@ const search = (() => {
     return { ...JSON.parse(found.url), values: found.filters };
   }
 
+  // What `work` returns, unless a part of the index could not be loaded: pagefind takes that for an empty one.
+  async function wholly(work) {
+    const { fetch } = globalThis;
+    const failed = [];
+    globalThis.fetch = async (...request) => {
+      const response = await fetch(...request).catch((error) => { failed.push(error); throw error; });
+      if (!response.ok) failed.push(response.status);
+      return response;
+    };
+    try {
+      const { made, error } = await work().then((made) => ({ made }), (error) => ({ error }));
+      if (failed.length) throw new Error(`${failed[0]}`);
+      if (error) throw error;
+      return made;
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  }
+
   // The items that a tree chooses, the newest first, at most one more than are shown; `known` is what names the index.
   async function look(tree, known) {
     if (!Object.keys(JSON.parse(known).languages).length) return [];
     const { createInstance } = await import(new URL("pagefind.js", files).href);
     const finder = new Finder(createInstance({ noWorker: true, basePath: files.pathname }), Math.floor(Date.now() / 1000));
-    const { maybe, sure } = await finder.find(tree);
-    const ids = (await finder.all()).filter((id) => maybe.has(id));
+    const { maybe, sure, all } = await wholly(async () => ({ ...(await finder.find(tree)), all: await finder.all() }));
+    const ids = all.filter((id) => maybe.has(id));
     const items = [];
     for (let at = 0; at < ids.length && items.length <= SHOWN; at += SHOWN + 1) {
       if (at > MOST_READ) throw new Mistake("the search takes too long", "narrow it, with a topic or `age:<30d`");

@@ -83,6 +83,8 @@ class Endpoints:
             "/-/search": Route(get, self._finding.page),
             "/-/paths": Route(get, self.paths),
         }
+        if self._config.pages.search == "daemon":
+            found["/-/search/"] = Route(get, self._finding.moved)
         if self._attached:
             found["/-/open"] = Route(("GET",), self.open)
         if self._config.server.write_tokens:

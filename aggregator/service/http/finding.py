@@ -90,6 +90,10 @@ class Finding:
         status = found.status if isinstance(found, Unanswered) else 200
         return html_response(status, body, **(_LATER if status == 503 else {}))
 
+    async def moved(self, call: Call) -> Response:
+        """Lead from the address of a static search, which somebody may have kept, to the page that answers now."""
+        return text_response(302, "moved\n", location=f"../search{call.query and f'?{call.query}'}")
+
     def _refusal(self, *, is_owner: bool) -> Response | None:
         if is_owner or self._config.pages.search == "daemon":
             return None

@@ -302,11 +302,19 @@ def test_a_search_that_takes_long_says_that_it_goes_on(chromium, searched):
     visitor.context.close()
 
 
-def test_files_that_do_not_come_are_no_empty_answer(chromium, searched):
-    """The page says that it cannot search now."""
+@pytest.mark.parametrize(
+    ("files", "status", "text"),
+    [
+        ("pagefind-entry.json*", 0, "zebra"), ("*.pf_meta", 404, "zebra"), ("index/*", 404, "zebra"), ("index/*", 0, "zebra"),
+        ("filter/*", 503, "topic:Cycling"), ("fragment/*", 503, "zebra"),
+    ],
+)  # fmt: skip
+def test_files_that_do_not_come_are_no_empty_answer(chromium, searched, files, status, text):
+    """The page says that it cannot search now; 0 stands for a connection that breaks."""
     visitor = Visit(chromium, searched)
-    visitor.page.route("**/pagefind-entry.json*", lambda route: route.abort())
-    page = look_for(visitor, "zebra")
+    answer = (lambda route: route.fulfill(status=status)) if status else (lambda route: route.abort())
+    visitor.page.route(f"**/pagefind/{files}", answer)
+    page = look_for(visitor, text)
     assert page.locator("#found").inner_text() == "The search cannot be loaded now: try again later."
     visitor.context.close()
 

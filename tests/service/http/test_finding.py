@@ -277,3 +277,10 @@ def test_the_files_of_such_a_search_are_documents(
 def test_nothing_else_of_that_folder_is_served(static: ServeProcess, path: str) -> None:
     """Only files that have the names of a search."""
     assert fetch(static.address, f"/-/pagefind/{path}").status == 404
+
+
+@pytest.mark.parametrize("query", ["", "?q=tides"])
+def test_the_address_of_a_static_search_leads_to_the_page_that_answers_now(public: ServeProcess, query: str) -> None:
+    """Somebody may have kept it from when `pages.search` was `static`."""
+    reply = fetch(public.address, f"/-/search/{query}")
+    assert (reply.status, reply.headers["location"]) == (302, f"../search{query}")
