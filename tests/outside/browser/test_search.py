@@ -306,7 +306,7 @@ def test_a_search_that_takes_long_says_that_it_goes_on(chromium, searched):
     ("files", "status", "text"),
     [
         ("pagefind-entry.json*", 0, "zebra"), ("*.pf_meta", 404, "zebra"), ("index/*", 404, "zebra"), ("index/*", 0, "zebra"),
-        ("filter/*", 503, "topic:Cycling"), ("fragment/*", 503, "zebra"),
+        ("filter/*", 503, "topic:Cycling"), ("filter/*", 503, "search:top-stories"), ("fragment/*", 503, "zebra"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_come_are_no_empty_answer(chromium, searched, files, status, text):
