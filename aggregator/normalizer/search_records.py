@@ -32,6 +32,9 @@ CODED = {ANYWHERE: "x", IN_TITLE: "u", IN_AUTHOR: "b"}
 GAP = "g"
 """A token that keeps a phrase from going on from one text to the next."""
 
+UNSEARCHABLE = str.maketrans({"\\": "\uff3c", '"': "\uff02"})
+"""What stands in values for signs with which pagefind would not find them; no folded text has it."""
+
 DAY = 86_400
 
 _PRIVATE_TRAITS = frozenset({"body", "category", "excerpt", "expires", "lang", "related", "type", "updated"})
@@ -57,7 +60,11 @@ def record_of(
     )  # fmt: skip
     texts = ((subject.title, ANYWHERE), (subject.text, ANYWHERE), (subject.title, IN_TITLE), (author, IN_AUTHOR))
     parts = [token for text, where in texts for token in (*tokens(text, where), GAP)]
-    values = {key: sorted(found) for key, found in _values(subject, names, searches).items() if found}
+    values = {
+        key: sorted(one.translate(UNSEARCHABLE) for one in found)
+        for key, found in _values(subject, names, searches).items()
+        if found
+    }
     return SearchRecord(tokens=" ".join(parts), values=values, shown=msgspec.json.encode(shown).decode())
 
 

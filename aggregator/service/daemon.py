@@ -91,7 +91,7 @@ class Daemon:
         systemd = systemd or SystemdNotifier("")
         inbox, heartbeat = Inbox(systemd.watchdog_seconds), Heartbeat()
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
-        search = search or SearchProcess()
+        search = search or SearchProcess(adopt=adopt)
         self._parts = Parts(
             clock=clock,
             inbox=inbox,

@@ -27,10 +27,13 @@ _CODE = "import sys; sys.path[:] = {}; from aggregator.service.search_indexing i
 
 
 class SearchProcess:
-    """Makes the files for a site; starts are at least `period` seconds apart."""
+    """Makes the files for a site; starts are at least `period` seconds apart.
 
-    def __init__(self, *, period: float = PERIOD) -> None:
-        self._period = period
+    With `adopt` it replaces files of somebody else, until it has once made its own.
+    """
+
+    def __init__(self, *, period: float = PERIOD, adopt: bool = False) -> None:
+        self._period, self._adopt = period, adopt
         self._process: subprocess.Popen[bytes] | None = None
         self._is_wanted = True
         self._next_start = 0.0
@@ -80,7 +83,8 @@ class SearchProcess:
             return
         assert process.stdin is not None
         with suppress(OSError):
-            process.stdin.write(msgspec.json.encode(config) + b"\n")
+            task = {"config": config, "adopt": self._adopt}  # a `Task`, whose module loads far more than this one
+            process.stdin.write(msgspec.json.encode(task) + b"\n")
             process.stdin.flush()
         self._process, self._is_wanted = process, False
 
@@ -91,7 +95,10 @@ class SearchProcess:
             update = msgspec.json.decode(process.stdout.read(), type=SearchUpdate)
         except msgspec.DecodeError:
             update = SearchUpdate(("the process that makes the files of the search died",))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a pagefind that outlived it would go on for nothing
         _close(process)
+        self._adopt &= bool(update.failed or update.is_outdated)
         self._reason = "; ".join(update.failed)
         if update.notes != self._notes:
             for note in update.notes:

@@ -24,7 +24,7 @@ from aggregator.model.feeds import Document
 from aggregator.model.item_pages import shown_link
 from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE, SearchUpdate, is_search_data
 from aggregator.normalizer import rules, search_records
-from aggregator.normalizer.stored import verified
+from aggregator.normalizer.stored import unpack_verdict, verified
 from aggregator.publisher import pagefind
 from aggregator.publisher.atomic import replace_file
 from aggregator.publisher.ownership import foreign_files
@@ -35,6 +35,7 @@ from aggregator.site.write_groups import identity_on_disk
 
 if TYPE_CHECKING:
     from aggregator.model.search_files import SearchRecord
+    from aggregator.normalizer.rules import Verdict
     from aggregator.publisher.destination import Destination
     from aggregator.site.catalog import Catalog
 
@@ -169,11 +170,13 @@ class StaticSearch:
         notes: tuple[str, ...] = ()
         try:
             known, page = self._known(), self._page()
+            if failed := self._in_the_way((), adopt=adopt):  # before all is made in vain, once a minute
+                return SearchUpdate(_few(failed))
             with self._index.snapshot():  # else an edit meanwhile would look like a damaged row
                 now = moment()
                 items = self._items(now)
                 notes = _too_many(len(items))
-                wanted = self._digest(items, page)
+                wanted = self._digest(items, page, now)
                 if known.digest == wanted and self._is_intact(known):
                     return SearchUpdate(notes=notes)
                 made = self._files(items, page, now, tick)
@@ -255,11 +258,22 @@ class StaticSearch:
     def _items(self, now: int) -> list[_Item]:
         return [_Item(*row) for row in self._index.search.visible_versions(now)]
 
-    def _digest(self, items: list[_Item], page: Document) -> str:
+    def _digest(self, items: list[_Item], page: Document, now: int) -> str:
         policy = self._catalog.policy
         names = [(slug, name) for slug, name, _ in self._catalog.names]
         made_by = (search_records.VERSION, pagefind.program_version(), page.body)
-        return digest(made_by, self._catalog.settings.digest, policy, names, [item[1:] for item in items]).hex()
+        # An item may leave a feed by query at a moment at which nothing else of it changes.
+        searches = [self._searches(unpack_verdict(item.verdict), now) for item in items] if self._queries else []
+        what = (policy, names, [item[1:] for item in items], searches)
+        return digest(made_by, self._catalog.settings.digest, *what).hex()
+
+    @property
+    def _queries(self) -> frozenset[str]:
+        return frozenset(query.slug for query in self._catalog.config.feeds_by_query)
+
+    def _searches(self, verdict: Verdict, now: int) -> list[str]:
+        """Return the feeds by query that show an item at `now`."""
+        return sorted({slug for slug, ends in verdict.feeds if now < ends} & self._queries)
 
     def _records(self, items: list[_Item], now: int) -> Iterator[tuple[str, SearchRecord]]:
         """Yield the id and the record of each item."""
@@ -280,8 +294,7 @@ class StaticSearch:
         seed, verdict = acting_seed(packed, item.verdict)
         topics = frozenset(rules.topics_and_above(seed, self._catalog.policy))
         link = shown_link(shown_id, seed.link, seed.published, self._catalog.config.site.url)
-        queries = {query.slug for query in self._catalog.config.feeds_by_query}
-        searches = {slug for slug, ends in verdict.feeds if now < ends and slug in queries} if verdict else set()
+        searches = self._searches(verdict, now) if verdict else ()
         subject = public_subject(seed, verdict, topics=topics, now=now)
         return search_records.record_of(subject, link=link, names=names, searches=searches)
 

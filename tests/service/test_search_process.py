@@ -74,21 +74,21 @@ def unsearched(static: SiteFolder) -> SiteFolder:
     return static
 
 
+Processes = Callable[..., SearchProcess]
+
+
 @pytest.fixture
-def processes() -> Iterator[Callable[[float], SearchProcess]]:
+def processes() -> Iterator[Processes]:
     """Return a function that makes what starts processes; they are killed at the end."""
     made: list[SearchProcess] = []
 
-    def make(period: float) -> SearchProcess:
-        made.append(SearchProcess(period=period))
+    def make(period: float, **options: bool) -> SearchProcess:
+        made.append(SearchProcess(period=period, **options))
         return made[-1]
 
     yield make
     for one in made:
         one.stop()
-
-
-Processes = Callable[[float], SearchProcess]
 
 
 def wait_for_maker() -> int:
@@ -203,6 +203,35 @@ def test_what_cannot_be_written_is_a_problem(static: SiteFolder, processes: Proc
     process, config = processes(3_600.0), static.config()
     wait_until(lambda: process.check(config, is_idle=True), WITHIN, what="nothing is told")
     assert "-/search/index.html: somebody else wrote this file" in process.check(config, is_idle=True)
+
+
+def test_who_takes_the_folder_over_replaces_the_page_of_somebody_else(static: SiteFolder, processes: Processes) -> None:
+    """As the first turn of `run --adopt` does with all others; once."""
+    page = static.feeds / SEARCH_PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("theirs")
+    static.build()
+    process, config = processes(0.0, adopt=True), static.config()
+    wait_until(lambda: process.check(config, is_idle=True) or is_published(static), WITHIN, what="no page")
+    assert b"generator" in page.read_bytes()
+    wait_until(lambda: process.check(config, is_idle=False) or process.pid is None, WITHIN, what="it does not end")
+    page.write_text("theirs")
+    (static.root / "state/search.json").unlink()
+    process.want()
+    wait_until(lambda: process.check(config, is_idle=True), WITHIN, what="nothing is told")
+    assert page.read_text() == "theirs"
+
+
+def test_many_files_that_cannot_be_written_are_told(unsearched: SiteFolder, processes: Processes) -> None:
+    """More than a pipe holds would keep the process for ever."""
+    unsearched.settings["pages"] = {"search": "static"}
+    unsearched.build()
+    for path in list((unsearched.feeds / FRAGMENTS).iterdir()):
+        path.unlink()
+        path.mkdir()
+    process, config = processes(3_600.0), unsearched.config()
+    wait_until(lambda: process.check(config, is_idle=True), WITHIN, what="nothing is told")
+    assert "other files of the search" in process.check(config, is_idle=True)
 
 
 def test_an_edit_does_not_wait_for_the_files_of_the_search(unsearched: SiteFolder, inside: DaemonThread) -> None:

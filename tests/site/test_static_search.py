@@ -144,6 +144,24 @@ def test_an_embargo_that_lifts_brings_its_item(static: SiteFolder) -> None:
     assert "Later" in fragments(static)
 
 
+def test_an_item_that_leaves_a_feed_by_query_leaves_its_search(static: SiteFolder) -> None:
+    """Though nothing of it has changed, and other feeds still show it."""
+    static.settings["feeds_by_query"] = [{"slug": "fresh", "where": "age:<3d"}]
+
+    def fresh() -> set[str]:
+        bodies = (gzip.decompress(path.read_bytes()) for path in (static.feeds / FRAGMENTS).iterdir())
+        found = [json.loads(body[body.index(b"{") :]) for body in bodies]
+        return {json.loads(one["url"])["title"] for one in found if "fresh" in one["filters"].get("search", [])}
+
+    static.build()
+    assert fresh() == {"Wind power", "Tides"}
+    static.build(NOW + DAY + 60)
+    assert fresh() == {"Wind power"}
+    before = static.file_identities()
+    static.build(NOW + DAY + 90)
+    assert static.file_identities() == before
+
+
 @pytest.mark.parametrize("how", ["removed", "unpublished", "embargoed", "expired"])
 def test_what_is_withdrawn_goes_in_the_same_turn(static: SiteFolder, how: str) -> None:
     """A turn that makes no files, as the daemon's, removes that of the item; the next update forgets its words too."""
@@ -365,6 +383,18 @@ def test_a_file_of_somebody_else_stops_the_search_and_nothing_else(static: SiteF
     assert static.titles() == ["Wind power", "Tides"]
     assert static.build(adopt=True).failed == ()
     assert b"generator" in page.read_bytes()
+
+
+def test_nothing_is_made_while_a_file_of_somebody_else_is_in_the_way(
+    static: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon tries again each minute."""
+    page = static.feeds / SEARCH_PAGE
+    page.parent.mkdir(parents=True)
+    page.write_text("<p>theirs")
+    monkeypatch.setattr(pagefind, "program", lambda: "/nowhere/pagefind")
+    (failed,) = static.build().failed
+    assert "somebody else wrote this file" in failed
 
 
 @pytest.mark.parametrize("name", [SEARCH_PAGE, FOLDER + ENTRY, FOLDER + PROGRAM, "fragment"])

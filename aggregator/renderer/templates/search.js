@@ -23,6 +23,8 @@ const search = (() => {
   const SIGNS = { "|": "OR", "||": "OR", "&": "AND", "&&": "AND", "!": "NOT", "+": "" };
   const MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
   const UNITS = { w: 604800, d: DAY, h: 3600, m: 60, s: 1 };
+  const LARGEST = 10 ** 15;
+  const LONGEST_AGE = 10_000 * 366 * DAY;
   const FIRST_DATE = Date.UTC(1000, 0, 1) / 1000;
   const LAST_DATE = Date.UTC(9999, 0, 1) / 1000 - 1;
 
@@ -118,7 +120,9 @@ const search = (() => {
 
   // -- from text to a tree
 
-  function parse(text) {
+  function parse(written) {
+    // What Python takes for a blank, and JavaScript does not, and the other way round.
+    const text = written.replace(/[\x1c-\x1f\x85]/g, " ").replace(/\ufeff/g, "\u2060");
     let at = 0;
     let depth = 0;
     let lowerOperator = "";
@@ -273,7 +277,7 @@ const search = (() => {
       return { kind: "range", field, least, most };
     }
 
-    if (text.length > LONGEST) throw new Mistake(`an expression has at most ${LONGEST} characters here`, "shorten it");
+    if ([...text].length > LONGEST) throw new Mistake(`an expression has at most ${LONGEST} characters here`, "shorten it");
     const tree = or();
     if (peek() === ")") throw new Mistake("this `)` closes nothing", "remove it, or write a `(` before it");
     if (lowerOperator && hasFields) {
@@ -284,14 +288,17 @@ const search = (() => {
 
   function number(text) {
     if (!/^[+-]?[0-9]{1,16}$/.test(text)) throw new Mistake(`expected a whole number, found \`${text}\``, "such as `70`");
+    if (Math.abs(Number(text)) > LARGEST) throw new Mistake(`\`${text}\` is too large`, `write a number from -${LARGEST} to ${LARGEST}`);
     return [Number(text), Number(text)];
   }
 
   function age(text) {
     const found = /^([0-9]{1,12})([a-z]+)$/i.exec(text);
-    const unit = UNITS[found?.[2].toLowerCase()];
-    if (!unit) throw new Mistake(`expected an age, found \`${text}\``, "such as `30m`, `12h`, `7d` or `2w`");
-    return [found[1] * unit, found[1] * unit];
+    const unit = found?.[2].toLowerCase();
+    if (!found || !Object.hasOwn(UNITS, unit)) throw new Mistake(`expected an age, found \`${text}\``, "such as `30m`, `12h`, `7d` or `2w`");
+    const seconds = found[1] * UNITS[unit];
+    if (seconds > LONGEST_AGE) throw new Mistake(`\`${text}\` is too long`, "an age has at most ten thousand years");
+    return [seconds, seconds];
   }
 
   // The first and the last second of a date.
@@ -359,13 +366,14 @@ const search = (() => {
       if (node.kind === "words") return this.words(node);
       if (node.kind === "range") return this.range(node);
       const maybe = new Set(await this.ids(null, { [node.field]: valueOf(node) }));
+      if (node.kind === "search" && !maybe.size) throw new Mistake(`there is no search \`${node.text}\`, or nothing is in it`, "remove it");
       return { maybe, sure: maybe };
     }
 
     async words({ field, text }) {
       const folded = fold(text);
       const wanted = tokens(folded, { title: "t", author: "a" }[field] ?? "w");
-      if (!wanted.length) throw new Mistake(`\`${text}\` has no letter and no digit`, "write a word");
+      if (!wanted.length) return { maybe: new Set(await this.all()), sure: new Set() };
       const maybe = new Set(await this.ids(`"${wanted.join(" ")}"`));
       // A single word decides; what stands between several ones, or beside one, is in the text alone.
       const decides = wanted.length === 1 && field !== "text" && [...folded].every(inWord);
@@ -407,7 +415,7 @@ const search = (() => {
   // The value by which a condition chooses: see `search_records`.
   function valueOf({ field, text }) {
     if (field === "search") return text;
-    const folded = fold(text);
+    const folded = fold(text).replaceAll("\\", "\uff3c").replaceAll('"', "\uff02");
     if (field === "source" || field === "domain") return folded.replace(/^www\./, "");
     return field === "lang" ? folded.replaceAll("_", "-") : folded;
   }
@@ -442,8 +450,9 @@ const search = (() => {
       return response;
     };
     try {
-      const made = await work();
+      const { made, error } = await work().then((made) => ({ made }), (error) => ({ error }));
       if (failed.length) throw new Error(`${failed[0]}`);
+      if (error) throw error;
       return made;
     } finally {
       globalThis.fetch = fetch;

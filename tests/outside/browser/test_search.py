@@ -45,6 +45,7 @@ MISTAKES = [
     "wi*", "/x/", "path:a", "is:held", "category:x", "type:x", "has:body", "http://x", "foo:bar", "a and topic:Energy", "+", "!", "wind (", ")", '"',
     "age:7d", "age:x", "published:2026-13", "published:2026-02-30", "published:x", "quality:", "quality:x", "quality:5..1", "topic:", "topic:(a)",
     "topic:>1", "-", ">5", "a OR", "(a", "AND", "x" * 201, "(" * 40 + "a" + ")" * 40, '""', "has:x", "lang:/x/",
+    "age:<7constructor", "age:<999999999999w", "quality:1000000000000001",
 ]  # fmt: skip
 
 
@@ -69,6 +70,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     made.seed(
         "greek.md", title="Της πόλης <b>", publishedDateTime="2026-11-01T10:00:00Z", quality=100, topics="[Cycling]"
     )
+    made.seed("signs.md", title="'Waves — 😀 ahead'", publishedDateTime="2026-10-01T10:00:00Z", quality=100, topics="[Cycling]",
+              tags="""['x"y', 'back\\slash', __proto__]""")  # fmt: skip
     made.seed("gone.md", title="Quagga one", publishedDateTime="2026-11-04T10:00:00Z", quality=100)
     made.seed("stays.md", title="Quagga two", publishedDateTime="2026-11-04T11:00:00Z", quality=100)
     made.start()
@@ -120,6 +123,35 @@ def test_every_expression_has_the_results_of_the_daemon(chromium, searched, text
 
     assert differing == {}
     assert visitor.complaints == []
+
+
+SIGNS = [
+    'tag:"x\\"y"', "tag:back\\slash", "tag:__proto__", "topic:constructor", 'title:"—"', "waves — ahead", "-😀 waves", "😀", "waves\x85ahead",
+    "quality:>=1000000000000000", "age:..3660000d -wind",
+]  # fmt: skip
+
+
+def test_signs_and_bounds_have_the_results_of_the_daemon(chromium, searched):
+    """Those that pagefind would take for its own, those that stand alone, and the largest numbers."""
+    visitor = Visit(chromium, searched)
+    differing = {}
+    for text in SIGNS:
+        answer, wanted = answer_in(look_for(visitor, text)), answer_of_daemon(searched, text)
+        if answer != wanted:
+            differing[text] = answer, wanted
+    visitor.context.close()
+
+    assert differing == {}
+    assert visitor.complaints == []
+
+
+def test_an_unknown_search_is_no_empty_answer(chromium, searched):
+    """Nor does all stand for its opposite; the page cannot tell it from one without items, and says so."""
+    visitor = Visit(chromium, searched)
+    for text in ("search:nothing", "-search:nothing"):
+        page = look_for(visitor, text)
+        assert page.locator("#found").inner_text() == "There is no search nothing, or nothing is in it: remove it."
+    visitor.context.close()
 
 
 @pytest.mark.slow
@@ -274,7 +306,7 @@ def test_a_search_that_takes_long_says_that_it_goes_on(chromium, searched):
     ("files", "status", "text"),
     [
         ("pagefind-entry.json*", 0, "zebra"), ("*.pf_meta", 404, "zebra"), ("index/*", 404, "zebra"), ("index/*", 0, "zebra"),
-        ("filter/*", 503, "topic:Cycling"), ("fragment/*", 503, "zebra"),
+        ("filter/*", 503, "topic:Cycling"), ("filter/*", 503, "search:top-stories"), ("fragment/*", 503, "zebra"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_come_are_no_empty_answer(chromium, searched, files, status, text):
