@@ -46,6 +46,12 @@ TOGETHER = 100
 SENT_TOGETHER = 25
 """How many pages are sent to a process together: what it has begun must end before a turn can."""
 
+MANY_CHANGED = 2_000
+"""Of more changed pages, while an edit may wait, none is looked at that could have moved: that took 1.5 s of 80,000.
+
+An item without another link has a page that never moves, so no feed's link leads to one that is yet to be written.
+"""
+
 LEAST = 4
 """How many changed pages a turn writes whatever its time limit: a new item changes the two beside it."""
 
@@ -66,6 +72,7 @@ class SiteItemPages:
         self._queue = RenderQueue(items)
         self._feeds = {slug: row.feed for slug, row in self._index.feeds.by_slug().items()}
         self._everything = self._feeds.get(SITE_FEED, 0)
+        self._leaves_moved = False
         self.notes: list[str] = []
 
     @property
@@ -113,7 +120,7 @@ class SiteItemPages:
         on_disk = limit is not None
         written: list[str] = []
         failed: list[str] = []
-        requests = self._requests(foreign, failed, on_disk=on_disk)
+        requests = self._requests(foreign, failed, on_disk=on_disk, is_brief=progress.is_time_limited)
         renderings = self._queue.render(requests, now=self._now, executor=executor, cut=_cut)
         limited = Limited(watch.during("items", renderings), limit, least=LEAST)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
@@ -124,7 +131,7 @@ class SiteItemPages:
                     self._published(rendering.request.row, is_left_out=not names, is_broken=bool(names & broken))
             written += result.written
             failed += map(str, result.failed)
-        return WrittenPages(written, failed, is_all=not limited.is_cut)
+        return WrittenPages(written, failed, is_all=not (limited.is_cut or self._leaves_moved))
 
     def write_new(
         self, root: str, executor: Executor, *, watch: Stopwatch, progress: Progress, foreign: ForeignFiles
@@ -135,7 +142,7 @@ class SiteItemPages:
         """
         written: list[str] = []
         failed: list[str] = []
-        requests = self._requests(foreign, failed, on_disk=False)
+        requests = self._requests(foreign, failed, on_disk=False, is_brief=progress.is_time_limited)
         results = watch.during(
             "items", self._queue.write_folders(requests, root=root, now=self._now, executor=executor, cut=_cut)
         )
@@ -160,10 +167,14 @@ class SiteItemPages:
         return WrittenPages(written, failed, is_all=True)
 
     def _requests(
-        self, foreign: ForeignFiles, failed: list[str], *, on_disk: bool
+        self, foreign: ForeignFiles, failed: list[str], *, on_disk: bool, is_brief: bool
     ) -> Iterator[RenderRequest[ItemPageRow]]:  # fmt: skip
         """Yield the pages to render; what is in the way of new ones is added to `failed`."""
-        stories = chain(() if on_disk else self._pages.dirty(on_disk=False), self._pages.dirty(on_disk=True))
+        changed = self._pages.dirty(on_disk=True)
+        self._leaves_moved = is_brief and len(changed) > MANY_CHANGED
+        stories = iter(changed if on_disk else self._pages.dirty(on_disk=False))
+        if not (on_disk or self._leaves_moved):
+            stories = chain(stories, changed)
         while some := list(islice(stories, TOGETHER)):
             new: list[ItemPageRow] = []
             found = []

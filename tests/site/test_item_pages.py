@@ -167,6 +167,28 @@ def test_no_feed_leads_to_a_page_that_is_yet_to_be_written(own: SiteFolder) -> N
     assert len(listed(own)) == 32
 
 
+def test_an_edit_does_not_wait_for_many_changed_pages(every: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that look otherwise, of which one moves to another year, follow in the turns after that of the edit."""
+    monkeypatch.setattr(site_item_pages, "MANY_CHANGED", 3)
+    for number in range(8):
+        every.write(f"{number}.md", title=f"T{number}")
+    every.build()
+    before = pages(every)
+    every.settings["site"] = {"url": SITE, "title": "Another"}
+    every.write("3.md", title="T3", publishedDateTime=iso(NOW - 400 * DAY))
+    with Site(every.config(), progress=Progress(may_stop=lambda _: True)) as hurried:
+        turn = hurried.take_partial_turn(["3.md"], now=NOW + 1)
+        assert turn.unfinished
+        assert pages(every) == before
+        while turn.unfinished:
+            turn = hurried.take_partial_turn([], now=NOW + 1)
+    moved = set(pages(every)) ^ set(before)
+    assert len(moved) == 2
+    assert len(pages(every)) == 8
+    every.build(feeds="again", state="other", now=NOW + 1)
+    assert pages(every) == pages_in(every.root / "again")
+
+
 def test_the_canonical_address_of_other_pages_is_the_source(every: SiteFolder) -> None:
     """It is not listed in the sitemap, which names canonical addresses alone, and links to the source."""
     every.write("a.md", "Text.")
