@@ -82,9 +82,9 @@ def test_foreign_keys(tmp_path: Path) -> None:
     """Other programs' files are refused with the key that is meant, or the dialect that reads them, never a switch."""
     case = Input("foreign-keys", tmp_path)
 
-    assert "says `date`: write `publishedDateTime`, or set `dialect`" in case.problem_of("hugo/b.md")
-    assert "says `slug`: write `webUrl`, or set `dialect`" in case.problem_of("hugo/b.md")
-    assert "says `pubDate`: write `publishedDateTime`" in case.problem_of("astro/c.md")
+    assert "write `publishedDateTime` for `date`, or set `dialect`" in case.problem_of("hugo/b.md")
+    assert "write `webUrl` for `slug`, or set `dialect`" in case.problem_of("hugo/b.md")
+    assert "write `publishedDateTime` for `pubDate`" in case.problem_of("astro/c.md")
     assert "set `dialect: pelican`" in case.problem_of("pelican/d.md")
     assert "has no front matter" in case.problem_of("til/e.md")
     assert not any("`published`" in one for one in case.problems)
