@@ -23,7 +23,7 @@ RANKS = {
 
 AT_THE_ROOT = {"__init__.py", "__main__.py", "object_store.py"}
 PURE_ROOMS = {"model", "config", "renderer", "normalizer"}
-SHELL = {"config/loading.py", "config/token.py", "renderer/compiled_templates.py"}
+SHELL = {"config/loading.py", "config/token.py"}
 """Modules with side effects in rooms that are otherwise pure."""
 
 PURE_PARTS = {

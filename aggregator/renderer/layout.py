@@ -10,13 +10,12 @@ import hashlib
 from functools import cache, lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.model.words import escape_controls
 from aggregator.renderer import colours, dates, wording
-from aggregator.renderer.compiled_templates import FOLDER, CompiledTemplates
 
 FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
 """Label, file name and media type of each format that people can subscribe to."""
@@ -61,11 +60,15 @@ def load_templates() -> None:
         _environment().get_template(name)
 
 
+def keep_compiled(kept: BytecodeCache) -> None:
+    """Take compiled templates from `kept` if they are there, and put there what is compiled from now on."""
+    _environment().bytecode_cache = kept
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("aggregator.renderer"),
-        bytecode_cache=CompiledTemplates(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,

@@ -247,6 +247,10 @@ class Publishing:
 
 def site_documents(catalog: Catalog, executor: Executor | None = None) -> tuple[Document, ...]:
     """Render the index page and the lists of all feeds, on `executor` if it has loaded what that takes."""
+    if executor is None:
+        from aggregator.site.compiled_templates import keep_compiled_templates  # noqa: PLC0415 - jinja
+
+        keep_compiled_templates()
     return next(in_order(executor, render_jobs.render_site, iter([(catalog.summaries(), catalog.config.site)])))
 
 

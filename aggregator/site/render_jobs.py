@@ -168,7 +168,9 @@ def load() -> None:
     """Import what rendering needs, in a process that has nothing else to do."""
     from aggregator.normalizer import content  # noqa: F401, PLC0415 - as below
     from aggregator.renderer import atom, json_feed, layout, page, rss  # noqa: F401, PLC0415
+    from aggregator.site.compiled_templates import keep_compiled_templates  # noqa: PLC0415 - jinja
 
+    keep_compiled_templates()
     layout.load_templates()
 
 

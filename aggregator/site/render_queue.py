@@ -85,6 +85,9 @@ class RenderQueue:
 
     def _render_here(self, requests: Iterator[RenderRequest[Row]], now: int) -> Iterator[Rendering[Row]]:
         for request in requests:
+            from aggregator.site.compiled_templates import keep_compiled_templates  # noqa: PLC0415 - jinja
+
+            keep_compiled_templates()
             items = self.items.prepared(request.visible, now)
             try:
                 rendered = render_jobs.render_job(request.job, items, self.items.settings)

@@ -258,7 +258,9 @@ def _has_valid_host(scope: Any) -> bool:
 
 def _load_notices() -> Any:
     from aggregator.renderer import layout, notices  # noqa: PLC0415 - some 50 ms and 5 MB, for those who need it
+    from aggregator.site.compiled_templates import keep_compiled_templates  # noqa: PLC0415 - likewise
 
+    keep_compiled_templates()
     layout.load_templates()
     return notices
 

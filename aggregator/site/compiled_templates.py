@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 
 from jinja2 import FileSystemBytecodeCache
 from jinja2.bccache import Bucket
 
-FOLDER = os.path.join(os.path.dirname(__file__), "templates", "__pycache__")
+from aggregator.renderer import layout
 
 
 class CompiledTemplates(FileSystemBytecodeCache):
@@ -26,3 +27,10 @@ class CompiledTemplates(FileSystemBytecodeCache):
             with suppress(OSError):
                 os.makedirs(self.directory, exist_ok=True)
                 super().dump_bytecode(bucket)
+
+
+@cache
+def keep_compiled_templates() -> None:
+    """Let this process take templates from the folder, and keep there what it compiles."""
+    folder = os.path.join(os.path.dirname(layout.__file__), "templates", "__pycache__")
+    layout.keep_compiled(CompiledTemplates(folder))

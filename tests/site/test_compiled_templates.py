@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jinja2 import DictLoader, Environment
+from support.site_folder import SiteFolder
 
-from aggregator.renderer.compiled_templates import CompiledTemplates
+from aggregator.site.compiled_templates import CompiledTemplates
+
+ROOT = Path(__file__).parents[2]
 
 
 class Counting(Environment):
@@ -63,3 +67,17 @@ def test_where_python_writes_no_compiled_files_neither_do_we(tmp_path: Path, mon
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     shown(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "work",
+    ["import aggregator; aggregator.build(aggregator.load_config(sys.argv[1]), now=1_780_000_000)",
+     "from aggregator.site import render_jobs; render_jobs.load()"],
+    ids=["a build", "a process that renders for it"],
+)  # fmt: skip
+def test_who_renders_keeps_what_is_compiled(site: SiteFolder, work: str) -> None:
+    site.write("a.md")
+    site.config()
+    asked = "from aggregator.site.compiled_templates import keep_compiled_templates as keep; print(keep.cache_info().currsize)"
+    words = [sys.executable, "-c", f"import sys\n{work}\n{asked}", str(site.root / "config/feeds.yaml")]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1] == "1"
