@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import chain, groupby, islice
+from itertools import groupby
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from aggregator.index.archive_pages import PageRow
@@ -19,8 +19,8 @@ from aggregator.publisher.ownership import foreign_files
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import archive_digest, linked_feeds
-from aggregator.site.flushing import Flushing
 from aggregator.site.foreign_files import ForeignFiles, document_names
+from aggregator.site.new_folders import store_folders
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_jobs import PageJob, Result
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
@@ -39,10 +39,6 @@ VISIBLE_TOGETHER = 5_000
 
 AHEAD = 1 + (os.cpu_count() or 1)
 """How many batches are under way while the pages of one are written."""
-
-
-STORED_TOGETHER = 32
-"""How many new pages are stored in the index in one transaction: a kill costs no more than rendering these again."""
 
 
 class WrittenPages(NamedTuple):
@@ -145,29 +141,21 @@ class Archives:
 
         Many pages of a first archive go through no pipe, and are flushed together.
         """
-        written: list[str] = []
-        failed: list[str] = []
         new: list[tuple[int, int, int]] = []
+
+        def store(request: RenderRequest[PageRow], result: Result) -> None:
+            page = request.row
+            names = document_names(page.slug, page.folder)
+            pages.published(request, None if result.failed else identity_on_disk(self._writer, names))
+            new.append((page.feed, page.month, page.last))
+
         results = watch.during("archives", pages.written_folders(root, now=now, executor=executor))
-        flushing = Flushing(self._writer, progress)
-        while group := list(islice(results, STORED_TOGETHER)):
-            progress.tick()
-            flushing.go_on()
-            with self._index.transaction(filled=False):
-                for request, result in group:
-                    page = request.row
-                    names = document_names(page.slug, page.folder)
-                    pages.published(request, None if result.failed else identity_on_disk(self._writer, names))
-                    new.append((page.feed, page.month, page.last))
-            written += chain.from_iterable(result.written for _, result in group)
-            failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
-        try:
-            with watch.of("write"):
-                flushing.end()
-        except PublishError as error:  # no feed may lead to what a power cut can still undo
+        done = store_folders(
+            results, store, index=self._index, writer=self._writer, watch=watch, progress=progress
+        )  # fmt: skip
+        if not done.is_durable:  # no feed may lead to what a power cut can still undo
             self._index.archive_pages.forget_pages(new)
-            return WrittenPages([], [*failed, str(error)], is_all=True)
-        return WrittenPages(written, failed, is_all=True)
+        return WrittenPages(done.written, done.failed, is_all=True)
 
     def remove_unwanted(self) -> list[str]:
         """Remove the pages that are empty now, once nothing links to them; returns what failed."""

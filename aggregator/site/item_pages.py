@@ -25,9 +25,9 @@ from aggregator.site.archives import Limited, WrittenPages
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings, digest
 from aggregator.site.feeds import linked_feeds
-from aggregator.site.flushing import Flushing
 from aggregator.site.item_cache import ItemCache
-from aggregator.site.render_jobs import ItemJob
+from aggregator.site.new_folders import store_folders
+from aggregator.site.render_jobs import ItemJob, Result
 from aggregator.site.render_queue import RenderQueue, RenderRequest
 from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
@@ -140,31 +140,24 @@ class SiteItemPages:
 
         Tens of thousands go through no pipe, and are flushed together.
         """
-        written: list[str] = []
-        failed: list[str] = []
-        requests = self._requests(foreign, failed, on_disk=False, is_brief=progress.is_time_limited)
+        in_the_way: list[str] = []
+        stories: list[int] = []
+
+        def store(request: RenderRequest[ItemPageRow], result: Result) -> None:
+            is_left_out = not (result.written or result.unchanged or result.failed)
+            self._published(request.row, is_left_out=is_left_out, is_broken=bool(result.failed))
+            stories.append(request.row.story)
+
+        requests = self._requests(foreign, in_the_way, on_disk=False, is_brief=progress.is_time_limited)
         results = watch.during(
             "items", self._queue.write_folders(requests, root=root, now=self._now, executor=executor, cut=_cut)
         )
-        stories: list[int] = []
-        flushing = Flushing(self._writer, progress)
-        while group := list(islice(results, TOGETHER)):
-            progress.tick()
-            flushing.go_on()
-            with self._index.transaction(filled=False):
-                for request, result in group:
-                    is_left_out = not (result.written or result.unchanged or result.failed)
-                    self._published(request.row, is_left_out=is_left_out, is_broken=bool(result.failed))
-                    stories.append(request.row.story)
-            written += chain.from_iterable(result.written for _, result in group)
-            failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
-        try:
-            with watch.of("write"):
-                flushing.end()
-        except PublishError as error:  # a power cut could still undo them, so they are flushed once more
+        done = store_folders(
+            results, store, index=self._index, writer=self._writer, watch=watch, progress=progress
+        )  # fmt: skip
+        if not done.is_durable:  # a power cut could still undo them, so they are flushed once more
             self._pages.forget_documents(stories, missing=True)
-            return WrittenPages([], [*failed, str(error)], is_all=True)
-        return WrittenPages(written, failed, is_all=True)
+        return WrittenPages(done.written, [*in_the_way, *done.failed], is_all=True)
 
     def _requests(
         self, foreign: ForeignFiles, failed: list[str], *, on_disk: bool, is_brief: bool
